@@ -1,0 +1,37 @@
+"""The errors a user can meet.
+
+SavantReidError
+├── ConfigError          a file the user wrote (module.yml, site.yml, a card) is wrong: file, key, line, expected, found
+├── SourceError          a video or a camera cannot be read as asked
+├── ModelError           a model cannot be loaded, or its input or output does not fit its entry in module.yml
+├── OutputError          an output folder, file or port cannot be used
+└── DataError            a data file (tracks.csv, sightings.parquet, truth) is not what its contract says
+
+Broken data inside a running stream (a NaN embedding, a corrupt frame) is no error: it is refused and counted.
+"""
+
+from __future__ import annotations
+
+
+class SavantReidError(Exception):
+    """Base of all errors with a message meant for the user."""
+
+
+class ConfigError(SavantReidError):
+    """A configuration file is wrong; the message names file, line where known, key, expected and found."""
+
+
+class SourceError(SavantReidError):
+    """A video file or a camera cannot be read as asked."""
+
+
+class ModelError(SavantReidError):
+    """A model cannot be loaded or does not fit its entry in the module."""
+
+
+class OutputError(SavantReidError):
+    """An output folder, file or port cannot be used."""
+
+
+class DataError(SavantReidError):
+    """A data file does not keep its contract."""

@@ -1,0 +1,31 @@
+"""What a host hands to the sinks for each frame: plain arrays and decisions, nothing of GStreamer or Savant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from savant_reid.identity.types import Decision, IdentityEvent, Sightings
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """One frame as decided.
+
+    frame: counts from 0 per camera. decisions: one per row of `sightings`, in its order.
+    """
+
+    frame: int
+    sightings: Sightings
+    decisions: Sequence[Decision]
+
+
+class Sink(Protocol):
+    """Where records go. Called from one thread, in the order of time; `close` may be called twice."""
+
+    def write_frame(self, record: FrameRecord) -> None: ...
+
+    def write_events(self, events: Sequence[IdentityEvent]) -> None: ...
+
+    def close(self) -> None: ...
