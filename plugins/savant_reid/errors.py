@@ -1,7 +1,7 @@
 """The errors a user can meet.
 
 SavantReidError
-├── ConfigError          a file the user wrote (module.yml, site.yml, a card) is wrong: file, key, line, expected, found
+├── ConfigError          a file that the user wrote is wrong: file, key, line, expected, found
 ├── SourceError          a video or a camera cannot be read as asked
 ├── ModelError           a model cannot be loaded, or its input or output does not fit its entry in module.yml
 ├── OutputError          an output folder, file or port cannot be used
