@@ -1,0 +1,96 @@
+"""frames.jsonl: what was said about each frame at the moment of the frame."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from savant_reid.identity.types import Decision, IdentityEvent, Unmatched
+from savant_reid.records import FrameRecord
+from savant_reid.sinks.lines import LineFile
+from savant_reid.sinks.run_folder import FRAMES
+
+SCHEMA = "savant-reid/frame/1"
+# One encoder for all frames: json.dumps with options builds a new one in every call.
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False).encode
+
+
+class FramesSink:
+    """Writes one line per frame and camera. Objects whose numbers are not finite are left out and counted."""
+
+    def __init__(self, folder: Path, site: str) -> None:
+        self.refused_objects = 0
+        self._site = site
+        self._file = LineFile(folder / FRAMES)
+
+    def write_frame(self, record: FrameRecord) -> None:
+        message = frame_message(record, self._site)
+        try:
+            line = _encode(message)
+        except ValueError:  # NaN or Inf: JSON has no word for them
+            whole = [one for one in message["objects"] if _is_finite(one)]
+            self.refused_objects += len(message["objects"]) - len(whole)
+            line = _encode({**message, "objects": whole})
+        self._file.write(line, record.sightings.time_ns)
+
+    def write_events(self, events: Sequence[IdentityEvent]) -> None:
+        """Events have their own file."""
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def frame_message(record: FrameRecord, site: str) -> dict[str, Any]:
+    """The message of schemas/frame.json, of plain ints, floats and strings (pixels to 1/100, shares to 1/10000)."""
+    sightings = record.sightings
+    rows = zip(
+        sightings.track_ids.tolist(),
+        sightings.boxes.tolist(),
+        sightings.confidences.tolist(),
+        record.decisions,
+        strict=True,
+    )
+    return {
+        "schema": SCHEMA,
+        "site": site,
+        "camera": sightings.camera,
+        "frame": int(record.frame),
+        "time_ns": int(sightings.time_ns),
+        "objects": [
+            {
+                "track_id": track_id,
+                "box": {
+                    "left": round(box[0], 2),
+                    "top": round(box[1], 2),
+                    "width": round(box[2], 2),
+                    "height": round(box[3], 2),
+                },
+                "confidence": round(confidence, 4),
+                "reid": _reid(decision),
+            }
+            for track_id, box, confidence, decision in rows
+        ],
+    }
+
+
+def _reid(decision: Decision) -> dict[str, Any]:
+    identity = decision.identity
+    unknown = isinstance(identity, Unmatched)
+    second = decision.runner_up
+    return {
+        "global_id": -1 if unknown else int(identity),
+        "state": decision.state.value,
+        "probability": round(float(decision.probability), 4),
+        "runner_up": second
+        and {"global_id": int(second.global_id), "probability": round(float(second.probability), 4)},
+        "reason": identity.reason.value if unknown else None,
+    }
+
+
+def _is_finite(one: dict[str, Any]) -> bool:
+    second = one["reid"]["runner_up"] or {"probability": 0.0}
+    shares = (one["confidence"], one["reid"]["probability"], second["probability"])
+    return all(map(math.isfinite, (*one["box"].values(), *shares)))

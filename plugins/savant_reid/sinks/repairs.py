@@ -1,0 +1,83 @@
+"""What was learnt too late for rows of tracks.csv that had left already, and the one rewrite that applies it."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+from savant_reid.errors import OutputError
+
+Key = tuple[str, int]
+"""(camera, track_id)"""
+
+# Each about 15 MB when full. Repairs are the exception: with more than this the oldest ones are lost, and counted.
+MAX_REPAIRS = 100_000
+
+
+class Repairs:
+    """Merges and late names. `dropped` counts what did not fit into MAX_REPAIRS."""
+
+    def __init__(self) -> None:
+        self.needed = False
+        self.dropped = 0
+        self._into: dict[int, int] = {}
+        self._late: dict[Key, tuple[int, int]] = {}
+
+    def merge(self, gone: int, survivor: int, after_rows: bool) -> None:
+        """after_rows: rows have been written that may carry `gone`."""
+        if self.survivor(survivor) == gone:  # a circle would never end
+            self._into.pop(gone, None)
+            self._into = {old: new for old, new in self._into.items() if old != survivor}
+        if gone != survivor:
+            self._into[gone] = survivor
+            self.needed |= after_rows
+            self._bound(self._into)
+
+    def name_late(self, key: Key, first_frame: int, global_id: int) -> None:
+        """Rows of `key` without identity in frames before `first_frame` belong to `global_id`."""
+        self._late[key] = (first_frame, global_id)
+        self.needed = True
+        self._bound(self._late)
+
+    def survivor(self, global_id: int) -> int:
+        """The identity that `global_id` lives on in."""
+        into = self._into
+        while global_id in into:
+            global_id = into[global_id]
+        return global_id
+
+    def final_id(self, camera: str, frame: int, track_id: int, global_id: int) -> int:
+        if global_id < 0:
+            first_frame, name = self._late.get((camera, track_id), (0, -1))
+            if frame < first_frame:
+                global_id = name
+        return self.survivor(global_id)
+
+    def _bound(self, known: dict) -> None:  # type: ignore[type-arg]
+        if len(known) > MAX_REPAIRS:
+            del known[next(iter(known))]
+            self.dropped += 1
+
+
+def rewrite_tracks(path: Path, repairs: Repairs) -> None:
+    """Streams the file through `repairs` into a new one that then takes its place; the old one stays until then."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with open(path, newline="", encoding="utf-8") as old, open(temporary, "w", newline="", encoding="utf-8") as new:
+            rows = csv.reader(old)
+            writer = csv.writer(new, lineterminator="\n")
+            writer.writerow(next(rows))
+            for row in rows:
+                row[3] = str(repairs.final_id(row[0], int(row[1]), int(row[2]), int(row[3])))
+                writer.writerow(row)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"{path}: the last repairs could not be written: {error.strerror or error}") from error
+
+
+def csv_field(text: str) -> str:
+    """`text` as one CSV field, quoted where it must be."""
+    if any(sign in text for sign in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
