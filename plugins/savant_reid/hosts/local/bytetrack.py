@@ -1,0 +1,229 @@
+"""ByteTrack (Zhang et al., ECCV 2022, arXiv 2110.06864) in NumPy: every detection box takes part, the sure ones first.
+
+Written for this host because the well-kept library brings a GUI build of OpenCV and costs several times the time
+(docs/tracker.md); tests hold it against that library and against the decisions of the paper's own code.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from savant_reid.hosts.local.kalman import HEIGHT, KalmanTracks
+
+Float32s = NDArray[np.float32]
+Float64s = NDArray[np.float64]
+Int64s = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+# The paper's code fixes these; only the first match has a setting.
+_SECOND_MATCH_COST = 0.5
+_TENTATIVE_MATCH_COST = 0.7
+_DUPLICATE_COST = 0.15
+
+
+class Life(IntEnum):
+    """The states of a track."""
+
+    TENTATIVE = 0
+    TRACKED = 1
+    LOST = 2
+    REMOVED = 3
+
+
+class Event(IntEnum):
+    """What a frame can mean for a track."""
+
+    SEEN = 0
+    MISSED = 1
+    EXPIRED = 2
+
+
+# A track is born TENTATIVE, or TRACKED in the first frame, where nothing older could claim its detection.
+LIFECYCLE = np.array(
+    [
+        # SEEN           MISSED         EXPIRED
+        [Life.TRACKED, Life.REMOVED, Life.REMOVED],  # TENTATIVE
+        [Life.TRACKED, Life.LOST, Life.REMOVED],  # TRACKED
+        [Life.TRACKED, Life.LOST, Life.REMOVED],  # LOST
+        [Life.REMOVED, Life.REMOVED, Life.REMOVED],  # REMOVED
+    ],
+    np.int8,
+)
+
+
+class TrackerOutput(NamedTuple):
+    """The detections of one frame that belong to a confirmed track, in the order of the detections.
+
+    boxes: (m, 4) float32 ltwh, as detected. confidences: (m,) float32. track_ids: (m,) int64.
+    """
+
+    boxes: Float32s
+    confidences: Float32s
+    track_ids: Int64s
+
+
+class ByteTrack:
+    """The tracker of one camera.
+
+    frame_rate: of the stream, per second. high_confidence: detections from here on are matched first.
+    track_activation_threshold: confidence from which a detection nobody claims starts a track. low_confidence: below it
+    a detection is ignored. match_threshold: the largest cost, 1 - IoU * confidence, of a first match. lost_seconds: how
+    long an unseen track waits. ids: where new track ids come from; the owner passes one counter on to keep ids unique.
+
+    refused: detections so far that were no boxes (not finite, no width or height, confidence not finite).
+    """
+
+    def __init__(
+        self,
+        frame_rate: float,
+        *,
+        high_confidence: float = 0.5,
+        track_activation_threshold: float = 0.6,
+        low_confidence: float = 0.1,
+        match_threshold: float = 0.8,
+        lost_seconds: float = 1.0,
+        ids: Iterator[int] | None = None,
+    ) -> None:
+        self.refused = 0
+        self._frame_rate = frame_rate
+        self._high, self._start, self._low = high_confidence, track_activation_threshold, low_confidence
+        self._match_threshold = match_threshold
+        self._lost_frames = round(lost_seconds * frame_rate)
+        self._next_id = itertools.count(1) if ids is None else ids
+        self._clock = 0
+        self._time_ns: int | None = None
+        self._filters = KalmanTracks.start(np.zeros((0, 4), np.float32))
+        self._life = np.zeros(0, np.int8)
+        self._born = np.zeros(0, np.int64)
+        self._seen = np.zeros(0, np.int64)
+        self._ids = np.zeros(0, np.int64)
+
+    def update(self, boxes: Float32s, confidences: Float32s, time_ns: int | None = None) -> TrackerOutput:
+        """One frame: boxes (n, 4) float32 ltwh pixels, confidences (n,) float32.
+
+        time_ns: of the frame; where frames were dropped since the last one, tracks move on by as many frames.
+        Without it frames follow each other. Raises ValueError if the shapes do not fit.
+        """
+        boxes, confidences = self._accept(boxes, confidences)
+        self._advance(self._elapsed_frames(time_ns))
+        owner = self._associate(boxes, confidences)
+        self._start_tracks(boxes, confidences, owner)
+        self._remove_duplicates()
+        shown = np.flatnonzero(owner >= 0)
+        shown = shown[self._life[owner[shown]] == Life.TRACKED]
+        self._name(owner[shown])
+        output = TrackerOutput(boxes[shown], confidences[shown], self._ids[owner[shown]])
+        self._keep(self._life != Life.REMOVED)
+        return output
+
+    def _accept(self, boxes: Float32s, confidences: Float32s) -> tuple[Float32s, Float32s]:
+        boxes, confidences = np.asarray(boxes, np.float32), np.asarray(confidences, np.float32)
+        if boxes.ndim != 2 or boxes.shape[1] != 4 or confidences.shape != (len(boxes),):
+            raise ValueError(f"expected boxes (n, 4) and confidences (n,), found {boxes.shape} and {confidences.shape}")
+        good = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1) & np.isfinite(confidences)
+        self.refused += int(len(good) - good.sum())
+        return boxes[good], confidences[good]
+
+    def _elapsed_frames(self, time_ns: int | None) -> int:
+        """Frames since the last update, at least one; not more than what would expire every track anyway."""
+        last, self._time_ns = self._time_ns, time_ns
+        if time_ns is None or last is None:
+            return 1
+        return int(np.clip(round((time_ns - last) * self._frame_rate / 1e9), 1, self._lost_frames + 2))
+
+    def _advance(self, frames: int) -> None:
+        self._clock += frames
+        # The paper's code looks for expired tracks after matching, so a track may still be matched one frame later.
+        self._happen(Event.EXPIRED, self._clock - self._seen > self._lost_frames + 1)
+        self._keep(self._life != Life.REMOVED)
+        self._filters.velocity[self._life == Life.LOST, HEIGHT] = 0  # an unseen box must not grow or shrink for ever
+        self._filters.predict(self._life != Life.TENTATIVE, frames)
+
+    def _associate(self, boxes: Float32s, confidences: Float32s) -> Int64s:
+        """Which track each detection belongs to, or -1: (n,) int64. Filters and lives follow."""
+        owner = np.full(len(boxes), -1, np.int64)
+        cost = 1 - iou(self._filters.boxes(), boxes)
+        fused = 1 - (1 - cost) * confidences
+        high = confidences >= self._high
+        low = ~high & (confidences >= self._low)
+        tentative = self._life == Life.TENTATIVE
+        tracked = self._life == Life.TRACKED
+        for costs, tracks, detections, limit in (
+            (fused, ~tentative, high, self._match_threshold),
+            (cost, tracked, low, _SECOND_MATCH_COST),
+            (fused, tentative, high, _TENTATIVE_MATCH_COST),
+        ):
+            free_tracks = np.flatnonzero(tracks & ~np.isin(np.arange(len(tracks)), owner))
+            free_detections = np.flatnonzero(detections & (owner < 0))
+            rows, columns = assign(costs[np.ix_(free_tracks, free_detections)], limit)
+            owner[free_detections[columns]] = free_tracks[rows]
+        matched = np.flatnonzero(owner >= 0)
+        self._filters.correct(owner[matched], boxes[matched])
+        self._seen[owner[matched]] = self._clock
+        seen = np.zeros(len(self._life), bool)
+        seen[owner[matched]] = True
+        self._happen(Event.MISSED, ~seen)
+        self._happen(Event.SEEN, seen)
+        return owner
+
+    def _happen(self, event: Event, tracks: Bools) -> None:
+        self._life[tracks] = LIFECYCLE[self._life[tracks], event]
+
+    def _start_tracks(self, boxes: Float32s, confidences: Float32s, owner: Int64s) -> None:
+        """Unclaimed sure detections become tracks; `owner` learns of them."""
+        new = np.flatnonzero((owner < 0) & (confidences >= max(self._start, self._high)))
+        owner[new] = len(self._life) + np.arange(len(new))
+        first = self._clock == 1
+        self._filters = self._filters.join(KalmanTracks.start(boxes[new]))
+        self._life = np.append(self._life, np.full(len(new), Life.TRACKED if first else Life.TENTATIVE, np.int8))
+        self._born = np.append(self._born, np.full(len(new), self._clock))
+        self._seen = np.append(self._seen, np.full(len(new), self._clock))
+        self._ids = np.append(self._ids, np.zeros(len(new), np.int64))
+
+    def _remove_duplicates(self) -> None:
+        """Of a live and a lost track in the same place, the one with the longer history stays."""
+        tracked, lost = np.flatnonzero(self._life <= Life.TRACKED), np.flatnonzero(self._life == Life.LOST)
+        if not len(tracked) or not len(lost):
+            return
+        boxes = self._filters.boxes()
+        a, b = np.nonzero(1 - iou(boxes[tracked], boxes[lost]) < _DUPLICATE_COST)
+        history = self._seen - self._born
+        older = history[tracked[a]] > history[lost[b]]
+        self._life[np.where(older, lost[b], tracked[a])] = Life.REMOVED
+
+    def _name(self, tracks: Int64s) -> None:
+        """Ids are given out when a track is shown first, so that they count people rather than doubts."""
+        for track in tracks[self._ids[tracks] == 0]:
+            self._ids[track] = next(self._next_id)
+
+    def _keep(self, tracks: Bools) -> None:
+        if tracks.all():
+            return
+        self._filters = self._filters.take(tracks)
+        self._life, self._born = self._life[tracks], self._born[tracks]
+        self._seen, self._ids = self._seen[tracks], self._ids[tracks]
+
+
+def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> Float64s:
+    """Intersection over union of (n, 4) and (m, 4) ltwh boxes: (n, m) float64."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    a_end, b_end = a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:]
+    sides = np.minimum(a_end[:, None], b_end[None]) - np.maximum(a[:, None, :2], b[None, :, :2])
+    shared = np.prod(np.clip(sides, 0, None), axis=2)
+    union = np.prod(a[:, 2:], axis=1)[:, None] + np.prod(b[:, 2:], axis=1)[None] - shared
+    return np.asarray(shared / np.maximum(union, 1e-12), np.float64)
+
+
+def assign(costs: Float64s, limit: float) -> tuple[Int64s, Int64s]:
+    """The cheapest one-to-one assignment in which leaving a pair unmatched costs `limit`: rows, columns."""
+    gain = np.minimum(costs - limit, 0)
+    rows, columns = linear_sum_assignment(gain)
+    good = gain[rows, columns] < 0
+    return rows[good], columns[good]
