@@ -1,0 +1,92 @@
+"""What speaks for and against each known identity, for one tracklet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from savant_reid.identity.gallery import Gallery
+from savant_reid.identity.score_model import ScoreModel
+from savant_reid.identity.topology import Topology
+from savant_reid.identity.tracklet import Tracklet
+from savant_reid.identity.tracklets import LiveTracklets
+
+# Two cameras' clocks and two tracks' ends are not exact to this.
+SLACK_NS = 300_000_000
+VISIBLE_NS = 500_000_000
+# Only so many identities per tracklet enter the joint assignment.
+MOST_CANDIDATES = 8
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The best answers for one tracklet, most probable first.
+
+    global_ids: (k,). odds: (k,) log-odds of "this identity" against "nobody known": the appearance's log-likelihood
+    ratio plus the log prior of the walk. arrivals: (k,) that log prior. novelty: probability of "nobody known".
+    """
+
+    global_ids: NDArray[np.int64]
+    odds: NDArray[np.float64]
+    arrivals: NDArray[np.float64]
+    novelty: float
+
+    def probability(self, at: int) -> float:
+        """Posterior probability of the candidate at that place, everything considered."""
+        return float(np.exp(self.odds[at]) * self.novelty)
+
+
+class CandidateFinder:
+    """Compares a tracklet with the whole gallery under the topology."""
+
+    def __init__(self, gallery: Gallery, topology: Topology, scores: ScoreModel, live: LiveTracklets) -> None:
+        self._gallery = gallery
+        self._topology = topology
+        self._scores = scores
+        self._live = live
+
+    def find(self, tracklet: Tracklet) -> Candidates:
+        """Candidates for a tracklet with evidence; its own identity competes without what it gave itself."""
+        gallery = self._gallery
+        similarities, same_camera = gallery.similarities(tracklet.evidence.mean(), tracklet.serial, tracklet.camera)
+        likelihood = self._scores.log_ratios(similarities, same_camera)
+        arrivals = self._arrivals(tracklet)
+        odds = likelihood + arrivals
+        order = np.argsort(-odds, kind="stable")[:MOST_CANDIDATES]
+        order = order[np.isfinite(odds[order])]
+        novelty = 1.0 / (1.0 + float(np.exp(odds[np.isfinite(odds)]).sum()))
+        return Candidates(gallery.global_ids[order].copy(), odds[order], arrivals[order], novelty)
+
+    def _arrivals(self, tracklet: Tracklet) -> NDArray[np.float64]:
+        """(size,) log prior of each identity walking in here now; -inf where it was seen elsewhere at that time.
+
+        The weights of all identities share one unit of probability, so a crowd of plausible candidates makes each
+        less so, while a lone implausible one does not become plausible.
+        """
+        gallery = self._gallery
+        n = gallery.size
+        start, last_ns = gallery.last_camera[:n].copy(), gallery.last_seen_ns[:n].copy()
+        blocked = np.zeros(n, bool)
+        for other in self._live:
+            row = gallery.row_of(other.global_id) if other is not tracklet else None
+            if row is None:
+                continue
+            if not other.overlaps(tracklet, SLACK_NS):
+                if other.last_ns <= tracklet.last_ns and other.last_ns > last_ns[row]:
+                    start[row], last_ns[row] = other.camera, other.last_ns
+            elif not self._topology.can_share(other.camera, tracklet.camera):
+                # A founder is its identity, and who has left cannot be asked again; the claims of the others who
+                # are on screen are settled jointly (see Decider).
+                blocked[row] |= other.founder or other.last_ns < tracklet.last_ns - VISIBLE_NS
+        gap_s = (tracklet.first_ns - last_ns) * 1e-9
+        weights = self._topology.weights(start, tracklet.camera, np.maximum(gap_s, 0.0))
+        shareable = np.array([self._topology.can_share(int(c), tracklet.camera) for c in start], bool)
+        blocked |= (gap_s < -SLACK_NS * 1e-9) & ~shareable
+        own = gallery.row_of(tracklet.global_id) if tracklet.global_id else None
+        with np.errstate(divide="ignore"):
+            arrivals = np.log(np.where(blocked, 0.0, weights / max(1.0, float(weights[~blocked].sum()))))
+        if own is not None and np.isfinite(arrivals[own]):
+            arrivals[own] = tracklet.arrival
+        return np.asarray(arrivals)

@@ -1,0 +1,138 @@
+"""All identities and their prototypes, in arrays whose size is fixed at the start.
+
+Rows are kept dense (the last row moves into a hole), so that a search is one matrix product over a prefix. The arrays
+are allocated zeroed: the system gives memory only for the rows that are ever used.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+# Two embeddings more alike than this tell nothing new about a person.
+REDUNDANT = 0.97
+
+
+class GalleryFull(Exception):
+    """No row is free."""
+
+
+class Gallery:
+    """capacity identities x `prototypes` embeddings of length `dimension`, exact search.
+
+    Columns, by row: global_ids int64; last_seen_ns int64 and last_camera (by tracklets that have ended);
+    created_ns; embeddings_seen; confirmed.
+    """
+
+    def __init__(self, capacity: int, prototypes: int, dimension: int) -> None:
+        self.capacity = capacity
+        self.size = 0
+        self.global_ids = np.zeros(capacity, np.int64)
+        self.last_seen_ns = np.zeros(capacity, np.int64)
+        self.last_camera = np.zeros(capacity, np.int64)
+        self.created_ns = np.zeros(capacity, np.int64)
+        self.embeddings_seen = np.zeros(capacity, np.int64)
+        self.confirmed = np.zeros(capacity, bool)
+        self._prototypes = np.zeros((capacity, prototypes, dimension), np.float32)
+        self._quality = np.zeros((capacity, prototypes), np.float32)
+        self._source = np.full((capacity, prototypes), -1, np.int64)
+        self._camera = np.full((capacity, prototypes), -1, np.int64)
+        self._row_of: dict[int, int] = {}
+
+    def row_of(self, global_id: int) -> int | None:
+        """The row of an identity, or None if it is not (or no longer) here."""
+        return self._row_of.get(global_id)
+
+    def create(self, global_id: int, camera: int, now_ns: int) -> int:
+        """A new identity without prototypes; raises GalleryFull."""
+        if self.size == self.capacity:
+            raise GalleryFull
+        row = self.size
+        self.size += 1
+        self.global_ids[row], self.created_ns[row] = global_id, now_ns
+        self.last_seen_ns[row], self.last_camera[row] = now_ns, camera
+        self.embeddings_seen[row], self.confirmed[row] = 0, False
+        self._source[row], self._camera[row] = -1, -1
+        self._row_of[global_id] = row
+        return row
+
+    def remove(self, row: int) -> int | None:
+        """Forget the identity in `row`; returns the row that moved into its place, if one did."""
+        del self._row_of[int(self.global_ids[row])]
+        last = self.size - 1
+        self.size -= 1
+        columns = (self.global_ids, self.last_seen_ns, self.last_camera, self.created_ns, self.embeddings_seen)
+        for column in (*columns, self.confirmed, self._prototypes, self._quality, self._source, self._camera):
+            column[row] = column[last]
+        self._prototypes[last] = 0.0
+        if row == last:
+            return None
+        self._row_of[int(self.global_ids[row])] = row
+        return last
+
+    def add(self, row: int, embedding: Floats, quality: float, source: int, camera: int) -> None:
+        """Keep `embedding` (D,) if it shows the person as no prototype does yet, or better than the one like it."""
+        used = int((self._source[row] >= 0).sum())
+        if used == 0:
+            return self._put(row, 0, embedding, quality, source, camera)
+        likeness = self._prototypes[row, :used] @ embedding
+        nearest = int(np.argmax(likeness))
+        if likeness[nearest] > REDUNDANT:
+            if quality > self._quality[row, nearest]:
+                self._put(row, nearest, embedding, quality, source, camera)
+        elif used < self._source.shape[1]:
+            self._put(row, used, embedding, quality, source, camera)
+        else:
+            self._replace_most_redundant(row, embedding, quality, source, camera)
+        return None
+
+    def take_from(self, row: int, other: int) -> None:
+        """Fold the prototypes of `other` into `row` (a merge)."""
+        for at in np.flatnonzero(self._source[other] >= 0):
+            source, camera = int(self._source[other, at]), int(self._camera[other, at])
+            self.add(row, self._prototypes[other, at].copy(), float(self._quality[other, at]), source, camera)
+        self.embeddings_seen[row] += self.embeddings_seen[other]
+
+    def drop_source(self, row: int, source: int) -> None:
+        """Remove what tracklet `source` gave to `row` (it turned out to be somebody else)."""
+        keep = np.flatnonzero((self._source[row] >= 0) & (self._source[row] != source))
+        for table, empty in ((self._prototypes, 0.0), (self._quality, 0.0), (self._source, -1), (self._camera, -1)):
+            kept = table[row, keep].copy()
+            table[row] = empty
+            table[row, : len(keep)] = kept
+
+    def similarities(self, probe: Floats, exclude_source: int, camera: int) -> tuple[Floats, NDArray[np.bool_]]:
+        """Similarity of `probe` (D,) to every identity, leaving out what the probe's own tracklet gave.
+
+        Returns (size,) float32, the mean over the two most alike prototypes, -inf for an identity with none left; and
+        (size,) bool, True where the most alike prototype was seen by `camera`.
+        """
+        n, per, dimension = self.size, self._prototypes.shape[1], self._prototypes.shape[2]
+        if n == 0:
+            return np.zeros(0, np.float32), np.zeros(0, bool)
+        cosines = (self._prototypes[:n].reshape(n * per, dimension) @ probe).reshape(n, per)
+        usable = (self._source[:n] >= 0) & (self._source[:n] != exclude_source)
+        cosines[~usable] = -np.inf
+        best = cosines.argmax(axis=1)
+        rows = np.arange(n)
+        top = cosines[rows, best]
+        cosines[rows, best] = -np.inf
+        second = cosines.max(axis=1) if per > 1 else np.full(n, -np.inf, np.float32)
+        similarity = np.where(np.isfinite(second), 0.5 * (top + second), top)
+        return similarity.astype(np.float32), self._camera[rows, best] == camera
+
+    def _put(self, row: int, at: int, embedding: Floats, quality: float, source: int, camera: int) -> None:
+        self._prototypes[row, at], self._quality[row, at] = embedding, quality
+        self._source[row, at], self._camera[row, at] = source, camera
+
+    def _replace_most_redundant(self, row: int, embedding: Floats, quality: float, source: int, camera: int) -> None:
+        """Of the prototypes and the newcomer, drop the poorer one of the two that are most alike."""
+        rows = np.concatenate([self._prototypes[row], embedding[None]])
+        quality_of = np.append(self._quality[row], quality)
+        alike = rows @ rows.T
+        np.fill_diagonal(alike, -np.inf)
+        a, b = np.unravel_index(int(np.argmax(alike)), alike.shape)
+        poorer = int(a if quality_of[a] < quality_of[b] else b)
+        if poorer < len(rows) - 1:
+            self._put(row, poorer, embedding, quality, source, camera)

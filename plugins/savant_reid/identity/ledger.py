@@ -1,0 +1,40 @@
+"""What happened to identities, kept until somebody fetches it, and how often."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from savant_reid.identity.topology import Topology
+from savant_reid.identity.tracklet import Tracklet
+from savant_reid.identity.types import EventKind, IdentityEvent
+
+
+class Ledger:
+    """Events in order; `counts` by kind of event and by state of decision."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._cameras = topology.cameras
+        self._events: list[IdentityEvent] = []
+        self.now_ns = 0
+        self.counts: Counter[str] = Counter()
+
+    def note(
+        self,
+        kind: EventKind,
+        global_id: int,
+        tracklet: Tracklet | None = None,
+        other_id: int | None = None,
+        reason: str = "",
+        evidence: dict[str, float] | None = None,
+    ) -> None:
+        camera = self._cameras[tracklet.camera] if tracklet else None
+        track_id = tracklet.track_id if tracklet else None
+        self.counts[kind.value] += 1
+        self._events.append(
+            IdentityEvent(kind, self.now_ns, global_id, camera, track_id, other_id, reason, evidence or {})
+        )
+
+    def take(self) -> list[IdentityEvent]:
+        """Events since the last call."""
+        events, self._events = self._events, []
+        return events

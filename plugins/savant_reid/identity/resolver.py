@@ -1,0 +1,236 @@
+"""Sightings in, decisions and events out: the one door of the identity core. Time is an argument, all state is here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from savant_reid.identity.candidates import CandidateFinder
+from savant_reid.identity.decider import Decider, Verdict
+from savant_reid.identity.gallery import Gallery
+from savant_reid.identity.keeper import Keeper
+from savant_reid.identity.learning import learn_scores
+from savant_reid.identity.ledger import Ledger
+from savant_reid.identity.policy import Policy, Tuning
+from savant_reid.identity.score_model import ScoreModel
+from savant_reid.identity.topology import Topology
+from savant_reid.identity.tracklet import Phase, Tracklet
+from savant_reid.identity.tracklets import LiveTracklets, crowd
+from savant_reid.identity.types import (
+    Decision,
+    EventKind,
+    IdentityEvent,
+    Reason,
+    RunnerUp,
+    Sightings,
+    State,
+    Unmatched,
+)
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """What exists once the length of an embedding is known."""
+
+    gallery: Gallery
+    decider: Decider
+    keeper: Keeper
+
+
+class Resolver:
+    """Decides who is who for one site.
+
+    `resolve` is called with the frames of all cameras of one moment, in the order of time. `take_events` hands over
+    what happened to identities since the last call. The same calls give the same answers.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        policy: Policy | None = None,
+        tuning: Tuning | None = None,
+        scores: ScoreModel | None = None,
+        first_id: int = 1,
+    ) -> None:
+        self._topology = topology
+        self._policy = policy or Policy()
+        self._tuning = tuning or Tuning()
+        self.scores = scores or ScoreModel()
+        self._live = LiveTracklets(topology, self._tuning)
+        self._ledger = Ledger(topology)
+        self._engine: _Engine | None = None
+        self._next_id = first_id
+
+    def resolve(self, batch: Sequence[Sightings]) -> list[Decision]:
+        """One decision per row of the batch, frame after frame, row after row.
+
+        Raises KeyError for a camera that the topology does not know.
+        """
+        rows: list[Tracklet] = []
+        for sightings in batch:
+            rows += self._live.observe(sightings)
+            self._ledger.now_ns = max(self._ledger.now_ns, sightings.time_ns)
+        engine = self._engine or self._start()
+        if engine is None:
+            return [self._undecided(tracklet) for tracklet in rows]
+        for tracklet in self._live.close_stale(self._ledger.now_ns):
+            self._close(tracklet, engine)
+        self._settle(self._due(rows), engine)
+        for tracklet in rows:
+            self._share_evidence(tracklet, engine)
+        engine.keeper.sweep()
+        return [self._decision(tracklet, engine) for tracklet in rows]
+
+    def take_events(self) -> list[IdentityEvent]:
+        """Events since the last call, in the order in which they happened."""
+        return self._ledger.take()
+
+    @property
+    def identities(self) -> int:
+        """How many identities are held now."""
+        return self._engine.gallery.size if self._engine else 0
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Events by kind and decisions by state, since the start."""
+        return self._ledger.counts
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Embeddings refused, by reason."""
+        return self._live.refused
+
+    @property
+    def accepted(self) -> int:
+        """Embeddings taken as evidence."""
+        return self._live.accepted
+
+    def _start(self) -> _Engine | None:
+        if self._live.dimension is None:
+            return None
+        gallery = Gallery(self._policy.capacity, self._tuning.prototypes, self._live.dimension)
+        finder = CandidateFinder(gallery, self._topology, self.scores, self._live)
+        self._engine = _Engine(
+            gallery,
+            Decider(finder, self._live, self._policy, self._tuning),
+            Keeper(gallery, self._live, self._ledger, self._policy, self._tuning),
+        )
+        return self._engine
+
+    def _due(self, rows: Sequence[Tracklet]) -> list[Tracklet]:
+        """Who has something new to say, and everybody who shares an identity with somebody else on screen."""
+        due = [tracklet for tracklet in rows if self._is_due(tracklet)]
+        for sharing in crowd(self._live.visible(self._ledger.now_ns)).values():
+            due += [t for t in sharing if t not in due and self._in_conflict(t, sharing)]
+        return due
+
+    def _is_due(self, tracklet: Tracklet) -> bool:
+        tuning, evidence = self._tuning, tracklet.evidence
+        if tracklet.phase is Phase.GATHERING:
+            old_enough = tracklet.age_s >= tuning.decide_after_s and len(evidence) > 0
+            return old_enough or len(evidence) >= tuning.min_embeddings
+        waited_s = (self._ledger.now_ns - tracklet.asked_ns) * 1e-9
+        return evidence.seen > tracklet.asked_seen and waited_s >= tuning.redecide_s
+
+    def _in_conflict(self, tracklet: Tracklet, sharing: Sequence[Tracklet]) -> bool:
+        return any(o is not tracklet and not self._topology.can_share(o.camera, tracklet.camera) for o in sharing)
+
+    def _settle(self, due: Sequence[Tracklet], engine: _Engine) -> None:
+        if not due:
+            return
+        on_screen = self._live.visible(self._ledger.now_ns)
+        for tracklet in due:
+            learn_scores(self.scores, self._topology, tracklet, on_screen)
+        for verdict in engine.decider.decide(due, self._ledger.now_ns):
+            self._apply(verdict, engine)
+
+    def _apply(self, verdict: Verdict, engine: _Engine) -> None:
+        tracklet = verdict.tracklet
+        tracklet.asked_ns, tracklet.asked_seen = self._ledger.now_ns, tracklet.evidence.seen
+        tracklet.probability = verdict.probability
+        tracklet.runner_up = verdict.runner_up
+        tracklet.ambiguous = verdict.probability < self._tuning.confident
+        old, new = tracklet.global_id, verdict.global_id
+        if (new and new == old) or (tracklet.founder and not new):
+            return
+        new = new or self._found_identity(tracklet, engine)
+        self._move(tracklet, new, verdict, engine)
+        tracklet.founder = not verdict.global_id and new != 0
+        tracklet.arrival = verdict.arrival
+
+    def _found_identity(self, tracklet: Tracklet, engine: _Engine) -> int:
+        """A new identity for a tracklet; 0 if there is no room for one."""
+        if not engine.keeper.make_room():
+            self._ledger.counts["gallery_full"] += 1
+            return 0
+        global_id = self._next_id
+        self._next_id += 1
+        engine.gallery.create(global_id, tracklet.camera, tracklet.first_ns)
+        self._ledger.note(EventKind.CREATED, global_id, tracklet, evidence={"probability": tracklet.probability})
+        return global_id
+
+    def _move(self, tracklet: Tracklet, new: int, verdict: Verdict, engine: _Engine) -> None:
+        """Give a tracklet its identity; second thoughts are events: what was said before is taken back in the open."""
+        old = tracklet.global_id
+        tracklet.global_id = new
+        tracklet.phase = Phase.DECIDED if new else Phase.GATHERING
+        tracklet.unmatched = Reason.TOO_LITTLE_EVIDENCE if new else Reason.GALLERY_FULL
+        row = engine.gallery.row_of(old) if old else None
+        if row is None:
+            return
+        evidence = {"probability": verdict.probability, "log_odds": verdict.odds}
+        if tracklet.founder and new:
+            self._merge(old, new, engine)
+            self._ledger.note(EventKind.MERGED, old, tracklet, new, "later evidence: one person", evidence)
+            return
+        engine.gallery.drop_source(row, tracklet.serial)
+        tracklet.evidence.offer_again()
+        self._ledger.note(EventKind.SPLIT, old, tracklet, new or None, "later evidence: another person", evidence)
+
+    def _merge(self, old: int, new: int, engine: _Engine) -> None:
+        gallery = engine.gallery
+        source, target = gallery.row_of(old), gallery.row_of(new)
+        if source is None or target is None:
+            return
+        gallery.take_from(target, source)
+        gallery.remove(source)
+        for holder in self._live.holders(old):
+            holder.global_id, holder.founder = new, False
+
+    def _share_evidence(self, tracklet: Tracklet, engine: _Engine) -> None:
+        """What a decided tracklet has seen becomes its identity's prototypes."""
+        gallery = engine.gallery
+        row = gallery.row_of(tracklet.global_id) if tracklet.global_id else None
+        if row is None:
+            return
+        fresh = tracklet.evidence.collect()
+        for embedding, quality in fresh:
+            gallery.add(row, embedding, quality, tracklet.serial, tracklet.camera)
+        gallery.embeddings_seen[row] += len(fresh)
+        if not gallery.confirmed[row] and gallery.embeddings_seen[row] >= self._tuning.confirm_embeddings:
+            gallery.confirmed[row] = True
+            self._ledger.note(EventKind.CONFIRMED, tracklet.global_id, tracklet)
+
+    def _close(self, tracklet: Tracklet, engine: _Engine) -> None:
+        gallery = engine.gallery
+        row = gallery.row_of(tracklet.global_id) if tracklet.global_id else None
+        if row is not None and tracklet.last_ns >= gallery.last_seen_ns[row]:
+            gallery.last_seen_ns[row], gallery.last_camera[row] = tracklet.last_ns, tracklet.camera
+
+    def _undecided(self, tracklet: Tracklet) -> Decision:
+        self._ledger.counts[State.PROVISIONAL.value] += 1
+        camera = self._topology.cameras[tracklet.camera]
+        return Decision(camera, tracklet.track_id, Unmatched(tracklet.unmatched), State.PROVISIONAL, 0.0)
+
+    def _decision(self, tracklet: Tracklet, engine: _Engine) -> Decision:
+        row = engine.gallery.row_of(tracklet.global_id) if tracklet.global_id else None
+        if row is None:
+            return self._undecided(tracklet)
+        state = State.CONFIRMED if engine.gallery.confirmed[row] else State.PROVISIONAL
+        if tracklet.ambiguous:
+            state = State.AMBIGUOUS
+        self._ledger.counts[state.value] += 1
+        runner_up = RunnerUp(*tracklet.runner_up) if tracklet.runner_up else None
+        camera = self._topology.cameras[tracklet.camera]
+        return Decision(camera, tracklet.track_id, tracklet.global_id, state, tracklet.probability, runner_up)

@@ -1,0 +1,123 @@
+"""What the core has gathered about one track: its good embeddings, its times, its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from savant_reid.identity.types import Reason
+
+Floats = NDArray[np.float32]
+# The share of a tracklet's crops left out of its mean: the ones least like the others (occluders, blur, swaps).
+WORST_SHARE = 1 / 3
+# Crops needed before a track can be compared with itself.
+ENOUGH_FOR_HALVES = 6
+
+
+class Phase(Enum):
+    """Life of a tracklet: GATHERING -> DECIDED -> closed; it never goes back, but a decision may change."""
+
+    GATHERING = "gathering"
+    DECIDED = "decided"
+
+
+class Evidence:
+    """At most `capacity` embeddings of one track, the poorest pushed out; `fresh` ones nobody has collected yet."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._rows: list[Floats] = []
+        self._quality: list[float] = []
+        self.seen = 0
+        self.fresh: list[tuple[Floats, float]] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, embedding: Floats, quality: float) -> None:
+        """Keep `embedding` (D,), unit length; the poorest one goes when there are too many (order of time is kept)."""
+        self._rows.append(embedding)
+        self._quality.append(quality)
+        self.seen += 1
+        self.fresh = [*self.fresh, (embedding, quality)][-self._capacity :]
+        if len(self._rows) > self._capacity:
+            poorest = int(np.argmin(self._quality))
+            del self._rows[poorest], self._quality[poorest]
+
+    def offer_again(self) -> None:
+        """Everything kept is fresh once more (the identity it went to was not the right one)."""
+        self.fresh = list(zip(self._rows, self._quality, strict=True))
+
+    def collect(self) -> list[tuple[Floats, float]]:
+        """(embedding, quality) pairs that have come since the last call."""
+        fresh, self.fresh = self.fresh, []
+        return fresh
+
+    @property
+    def embeddings(self) -> Floats:
+        """(kept, D), in order of time."""
+        return np.stack(self._rows)
+
+    def mean(self) -> Floats:
+        """(D,) quality-weighted mean of unit length, the worst third left out once there are three."""
+        return _trimmed_mean(self.embeddings, np.array(self._quality))
+
+    def halves(self) -> tuple[Floats, Floats] | None:
+        """Mean (D,) of the earlier half and all embeddings of the later half, or None if there are too few."""
+        half = len(self._rows) // 2
+        if len(self._rows) < ENOUGH_FOR_HALVES:
+            return None
+        return _trimmed_mean(self.embeddings[:half], np.array(self._quality[:half])), self.embeddings[half:]
+
+
+def _trimmed_mean(embeddings: Floats, qualities: NDArray[np.float64]) -> Floats:
+    weights = np.maximum(qualities, 1e-3).astype(np.float32)
+    mean = _unit(weights @ embeddings)
+    if len(embeddings) < 3:
+        return mean
+    keep = np.argsort(-(embeddings @ mean), kind="stable")[: len(embeddings) - int(len(embeddings) * WORST_SHARE)]
+    return _unit(weights[keep] @ embeddings[keep])
+
+
+def _unit(vector: Floats) -> Floats:
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)
+
+
+@dataclass(eq=False)
+class Tracklet:
+    """One track of one camera; compared and hashed as the object it is.
+
+    serial: unique for ever, in order of appearance. global_id: its identity, 0 before the decision.
+    founder: this tracklet created its identity. arrival: log weight of the walk that brought it to its identity.
+    probability, ambiguous, runner_up: of the latest decision. asked_ns, asked_seen: when, and with how much evidence,
+    it was last decided.
+    """
+
+    serial: int
+    camera: int
+    track_id: int
+    first_ns: int
+    last_ns: int
+    evidence: Evidence
+    box: Floats = field(default_factory=lambda: np.zeros(4, np.float32))
+    phase: Phase = Phase.GATHERING
+    global_id: int = 0
+    founder: bool = False
+    arrival: float = 0.0
+    probability: float = 0.0
+    ambiguous: bool = False
+    runner_up: tuple[int, float] | None = None
+    unmatched: Reason = Reason.TOO_LITTLE_EVIDENCE
+    asked_ns: int = 0
+    asked_seen: int = 0
+
+    @property
+    def age_s(self) -> float:
+        return (self.last_ns - self.first_ns) * 1e-9
+
+    def overlaps(self, other: Tracklet, slack_ns: int) -> bool:
+        """True if both were on screen at the same time for longer than the slack."""
+        return min(self.last_ns, other.last_ns) - max(self.first_ns, other.first_ns) > slack_ns
