@@ -1,0 +1,89 @@
+"""The re-ID model of the module: people in, embeddings out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from savant_reid.errors import ModelError
+from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.module_schema import AttributeModelElement, LocalHost
+from savant_reid.hosts.local.onnx_model import OnnxModel
+
+
+class Embedder:
+    """Makes embeddings of the people that the gate wants to know more about.
+
+    dimension: D of the embeddings, which are handed on as the model gives them. Raises ModelError where the model
+    does not fit its entry in the module.
+    """
+
+    def __init__(self, element: AttributeModelElement, settings: LocalHost | None = None) -> None:
+        self.name = element.name
+        self._input = element.model.input
+        layer = element.model.output.layer_names[0]
+        self._model = OnnxModel(element.name, element.model, layer, settings or LocalHost())
+        shape = self._model.output_shape
+        # nvinfer hands on [D, 1, 1] as readily as [D].
+        self.dimension = int(np.prod(shape))
+        if not shape or self.dimension != max(shape) or self.dimension < 2:
+            raise ModelError(f"{self.name}: output {layer!r}: expected one vector per person, found {list(shape)}")
+        self._cutting_seconds = 0.0
+
+    @property
+    def sha256(self) -> str:
+        return self._model.sha256
+
+    @property
+    def inference_seconds(self) -> float:
+        return self._model.inference_seconds
+
+    @property
+    def preparation_seconds(self) -> float:
+        """All that is not inference: cutting people out, resizing, handing the results to their frames."""
+        return self._model.preparation_seconds + self._cutting_seconds
+
+    def embed(self, frames: Sequence[Frame]) -> int:
+        """Give each frame the embeddings of those people who are due and of a size that the model takes.
+
+        Returns how many were made. All frames share batches of the model's size.
+        """
+        begin = time.perf_counter()
+        rows_of = [np.flatnonzero(frame.due & self._takes(frame.boxes)) for frame in frames]
+        crops = [
+            _crop(frame.image, frame.boxes[row]) for frame, rows in zip(frames, rows_of, strict=True) for row in rows
+        ]
+        self._cutting_seconds += time.perf_counter() - begin
+        outputs = list(self._model.run(crops))
+        begin = time.perf_counter()
+        embeddings = np.concatenate(outputs) if outputs else np.zeros((0, self.dimension), np.float32)
+        embeddings = embeddings.reshape(-1, self.dimension)
+        start = 0
+        for frame, rows in zip(frames, rows_of, strict=True):
+            frame.set_embeddings(rows, embeddings[start : start + len(rows)])
+            start += len(rows)
+        self._cutting_seconds += time.perf_counter() - begin
+        return len(crops)
+
+    def _takes(self, boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which boxes lie within model.input.object_min/max_*, and are not empty."""
+        spec, width, height = self._input, boxes[:, 2], boxes[:, 3]
+        takes = (width >= max(spec.object_min_width or 0, 1)) & (height >= max(spec.object_min_height or 0, 1))
+        if spec.object_max_width:
+            takes &= width <= spec.object_max_width
+        if spec.object_max_height:
+            takes &= height <= spec.object_max_height
+        return takes
+
+
+def _crop(image: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The part of the picture within an ltwh box; at least one pixel of it, for boxes that a tracker moved outside."""
+    height, width = image.shape[:2]
+    left = min(max(int(box[0]), 0), width - 1)
+    top = min(max(int(box[1]), 0), height - 1)
+    right = min(max(round(float(box[0] + box[2])), left + 1), width)
+    bottom = min(max(round(float(box[1] + box[3])), top + 1), height)
+    return image[top:bottom, left:right]
