@@ -1,0 +1,148 @@
+"""One GStreamer pipeline that decodes a URI, in software, to BGR pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from savant_reid.hosts.local import gst
+
+# Decoded pictures kept ahead of the consumer: enough to decode while the consumer works, little memory.
+QUEUE_FRAMES = 3
+# While waiting for a picture, the bus is looked at this often.
+_SLICE_NS = 50_000_000
+
+
+class StreamError(Exception):
+    """A stream broke. Internal: sources turn it into a SourceError, a reconnect or an early end. Holds no secrets."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """image: (height, width, 3) uint8 BGR. pts_ns: the container's time, where it has one."""
+
+    image: NDArray[np.uint8]
+    pts_ns: int | None
+
+
+class Decoder:
+    """Decodes the first video stream of a URI.
+
+    realtime: hand pictures out at the pace of their time stamps, not as fast as they are taken.
+    on_source: is called with the source element (rtspsrc, filesrc) before it starts.
+    decode_errors: pictures that the decoder gave up or marked as damaged. fps: as the stream says, 0 where it does not.
+    """
+
+    def __init__(self, uri: str, *, realtime: bool = False, on_source: Callable[[Any], None] | None = None) -> None:
+        self._gst = gst.bindings().Gst
+        self.ended = False
+        self.fps = 0.0
+        self.decode_errors = 0
+        self._error = ""
+        self._no_video = False
+        self._pipeline = self._gst.Pipeline.new(None)
+        self._build(uri, realtime, on_source)
+
+    def _build(self, uri: str, realtime: bool, on_source: Callable[[Any], None] | None) -> None:
+        # Not expose-all-streams=false: with it decodebin refuses every stream that is not raw from the start.
+        source = gst.make("uridecodebin", uri=uri, force_sw_decoders=True)
+        convert = gst.make("videoconvert", n_threads=1)
+        self._sink = gst.make(
+            "appsink",
+            caps="video/x-raw,format=BGR",
+            sync=realtime,
+            max_buffers=QUEUE_FRAMES,
+            drop=False,
+            wait_on_eos=False,
+        )
+        self._pipeline.add(source)
+        gst.chain(self._pipeline, convert, self._sink)
+        target = convert.get_static_pad("sink")
+        self._pipeline.connect("deep-element-added", _limit_threads)
+        source.connect("pad-added", lambda _bin, pad: _link_video(pad, target))
+        source.connect("no-more-pads", lambda _bin: self._note_pads(target.is_linked()))
+        if on_source is not None:
+            source.connect("source-setup", lambda _bin, element: on_source(element))
+
+    def _note_pads(self, linked: bool) -> None:
+        self._no_video = not linked
+
+    def start(self) -> None:
+        self._pipeline.set_state(self._gst.State.PLAYING)
+
+    def pull(self, timeout_seconds: float) -> Picture | None:
+        """The next picture; None when there is none in that time or the stream has ended (then `ended` is True).
+
+        Raises StreamError when the stream broke; pictures decoded before that are handed out first.
+        """
+        remaining_ns = int(timeout_seconds * gst.SECOND_NS)
+        while not self.ended:
+            slice_ns = min(remaining_ns, _SLICE_NS)
+            sample = self._sink.try_pull_sample(slice_ns)
+            self._read_bus()
+            if sample is not None:
+                return self._picture(sample)
+            self._check()
+            remaining_ns -= slice_ns
+            if remaining_ns <= 0:
+                break
+        return None
+
+    def duration_ns(self) -> int | None:
+        known, duration_ns = self._pipeline.query_duration(self._gst.Format.TIME)
+        return duration_ns if known and duration_ns > 0 else None
+
+    def close(self) -> None:
+        """Stops decoding and frees everything; may be called twice."""
+        self.ended = True
+        self._pipeline.set_state(self._gst.State.NULL)
+
+    def _picture(self, sample: Any) -> Picture:
+        buffer = sample.get_buffer()
+        known, numerator, denominator = sample.get_caps().get_structure(0).get_fraction("framerate")
+        self.fps = numerator / denominator if known and denominator else 0.0
+        pts_ns = buffer.pts if buffer.pts != self._gst.CLOCK_TIME_NONE else None
+        if buffer.has_flags(self._gst.BufferFlags.CORRUPTED):
+            self.decode_errors += 1
+        return Picture(gst.to_array(sample), pts_ns)
+
+    def _read_bus(self) -> None:
+        """Keeps an error until the pictures before it are taken; a QoS message is a picture the decoder gave up."""
+        types = self._gst.MessageType
+        bus = self._pipeline.get_bus()
+        while (message := bus.pop_filtered(types.ERROR | types.QOS)) is not None:
+            if message.type == types.QOS:
+                self.decode_errors += 1
+            elif not self._error:
+                self._error = gst.error_text(message)
+
+    def _check(self) -> None:
+        if self._no_video or self._error:
+            self.ended = True
+            raise StreamError("it has no video stream" if self._no_video else self._error)
+        self.ended = self.ended or self._sink.is_eos()
+
+
+def _link_video(pad: Any, target: Any) -> None:
+    """Links the first video stream; sound and further streams stay open, which decodebin bears."""
+    caps = pad.get_current_caps() or pad.query_caps(None)
+    if caps.to_string().startswith("video/") and not target.is_linked():
+        pad.link(target)
+
+
+def _limit_threads(_pipeline: Any, _bin: Any, element: Any) -> None:
+    """One thread for each video decoder: many cameras share few cores, and the models want them."""
+    factory = element.get_factory()
+    if (
+        factory is None
+        or "Decoder" not in factory.get_metadata("klass")
+        or "Video" not in factory.get_metadata("klass")
+    ):
+        return
+    for name in ("max-threads", "n-threads", "threads"):
+        if element.find_property(name) is not None:
+            element.set_property(name, 1)

@@ -1,0 +1,163 @@
+"""The door to GStreamer: imports it on first use, and knows the few conversions that everybody at the edge needs."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from savant_reid.errors import SavantReidError
+
+APT_COMMAND = (
+    "sudo apt-get install -y python3-gi python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0 "
+    "gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly "
+    "gstreamer1.0-libav"
+)
+SECOND_NS = 1_000_000_000
+
+# Some cameras carry the password in the query or the path (user=admin_password=secret_channel=1).
+_SECRET_VALUE = re.compile(r"((?:pass(?:word|wd)?|pwd|token|key|secret)=)[^&\s/\"']*", re.IGNORECASE)
+_USER_INFO = re.compile(r"(?<=://)[^/\s\"']*@")
+
+
+@dataclass(frozen=True)
+class Bindings:
+    """The parts of GStreamer's Python bindings that the host uses."""
+
+    Gst: Any
+    GstVideo: Any
+    GLib: Any
+
+
+@functools.cache
+def bindings() -> Bindings:
+    """GStreamer, initialised. Raises SavantReidError with the apt command where it is missing."""
+    try:
+        import gi
+
+        gi.require_version("Gst", "1.0")
+        gi.require_version("GstApp", "1.0")
+        gi.require_version("GstVideo", "1.0")
+        # GstApp is imported for its effect: it gives appsrc and appsink their methods.
+        from gi.repository import GLib, Gst, GstApp, GstVideo  # noqa: F401
+    except (ImportError, ValueError) as error:
+        raise SavantReidError(_missing(f"GStreamer's Python bindings cannot be loaded ({error})")) from error
+    Gst.init(None)
+    if not hasattr(Gst, "MapInfo") or not hasattr(Gst.Buffer, "map_range"):
+        raise SavantReidError(_missing("python3-gst-1.0 (GStreamer's Python overrides) is not installed"))
+    return Bindings(Gst, GstVideo, GLib)
+
+
+@functools.cache
+def rtsp_server_bindings() -> Any:
+    """The module GstRtspServer. Raises SavantReidError with the apt command where it is missing."""
+    bindings()
+    try:
+        import gi
+
+        gi.require_version("GstRtspServer", "1.0")
+        from gi.repository import GstRtspServer
+    except (ImportError, ValueError) as error:
+        raise SavantReidError(_missing(f"GStreamer's RTSP server cannot be loaded ({error})")) from error
+    return GstRtspServer
+
+
+def make(factory: str, **properties: Any) -> Any:
+    """A new element with properties (underscores for dashes). Raises SavantReidError if the plugin is missing."""
+    element = bindings().Gst.ElementFactory.make(factory, None)
+    if element is None:
+        raise SavantReidError(_missing(f"GStreamer has no element {factory!r}"))
+    for name, value in properties.items():
+        # By name and as text where it is text: enums such as speed-preset take their nicks only through this call.
+        if isinstance(value, str):
+            bindings().Gst.util_set_object_arg(element, name.replace("_", "-"), value)
+        else:
+            element.set_property(name.replace("_", "-"), value)
+    return element
+
+
+def chain(pipeline: Any, *elements: Any) -> None:
+    """Adds the elements to the pipeline and links them in their order."""
+    for element in elements:
+        pipeline.add(element)
+    for upstream, downstream in itertools.pairwise(elements):
+        if not upstream.link(downstream):
+            raise SavantReidError(f"GStreamer cannot link {upstream.get_name()} to {downstream.get_name()}")
+
+
+def redact(text: str) -> str:
+    """The text with user names and passwords of URIs replaced by ***."""
+    return _SECRET_VALUE.sub(r"\1***", _USER_INFO.sub("***@", text))
+
+
+def redact_uri(uri: str) -> str:
+    """The URI for messages: without user, password and query."""
+    if "://" not in uri:
+        return uri
+    parts = urlsplit(uri)
+    host = parts.netloc.rpartition("@")
+    place = ("***@" if host[1] else "") + host[2]
+    return redact(f"{parts.scheme}://{place}{parts.path}{'?...' if parts.query else ''}")
+
+
+def error_text(message: Any) -> str:
+    """What an error message says, in one line and without secrets."""
+    error, debug = message.parse_error()
+    text = str(error.message).strip()
+    detail = (debug or "").strip().splitlines()
+    # The last line of the debug text is the cause ("gst_rtspsrc_retrieve_sdp: Failed to connect. (Not found)").
+    if detail and detail[-1] not in text:
+        text = f"{text} ({detail[-1].strip()})"
+    return redact(text)
+
+
+def to_array(sample: Any) -> NDArray[np.uint8]:
+    """(height, width, 3) uint8 BGR: a copy of a BGR sample, valid for ever; strides and padding are taken out."""
+    gst = bindings()
+    info = gst.GstVideo.VideoInfo.new_from_caps(sample.get_caps())
+    buffer = sample.get_buffer()
+    meta = gst.GstVideo.buffer_get_video_meta(buffer)
+    stride, offset = (meta.stride[0], meta.offset[0]) if meta else (info.stride[0], info.offset[0])
+    mapped = buffer.map(gst.Gst.MapFlags.READ)
+    try:
+        view = np.ndarray(
+            (info.height, info.width, 3), np.uint8, buffer=mapped.data, offset=offset, strides=(stride, 3, 1)
+        )
+        return view.copy(order="C")
+    finally:
+        buffer.unmap(mapped)
+
+
+def to_buffer(image: NDArray[np.uint8], pts_ns: int | None, duration_ns: int | None) -> Any:
+    """A GStreamer buffer with a copy of a BGR image, its rows padded to GStreamer's stride (a multiple of 4 bytes)."""
+    gst = bindings().Gst
+    height, width = image.shape[:2]
+    stride = (width * 3 + 3) // 4 * 4
+    if stride != width * 3:
+        padded = np.zeros((height, stride), np.uint8)
+        padded[:, : width * 3] = image.reshape(height, width * 3)
+        image = padded
+    buffer = gst.Buffer.new_wrapped(image.tobytes())
+    if pts_ns is not None:
+        buffer.pts = pts_ns
+    if duration_ns is not None:
+        buffer.duration = duration_ns
+    return buffer
+
+
+def bgr_caps(width_px: int, height_px: int, fps: float) -> Any:
+    """Caps of raw BGR frames of that size. fps 0 means variable."""
+    millihertz = round(fps * 1000)
+    return bindings().Gst.Caps.from_string(
+        f"video/x-raw,format=BGR,width={width_px},height={height_px},framerate={millihertz}/1000"
+    )
+
+
+def _missing(what: str) -> str:
+    return f"{what}; install it with: {APT_COMMAND}"

@@ -1,0 +1,122 @@
+"""What a camera is to the local host, and how CAMERA=URI becomes one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from savant_reid.errors import SourceError
+from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.gst import redact_uri
+
+
+@dataclass
+class CameraStats:
+    """What happened to one camera so far.
+
+    frames: taken by the consumer. drops: by reason; `late` is a live frame the consumer had no time for, `truncated`
+    a file that ended before its end (counted once, its missing frames are not known). decode_errors: damaged pictures,
+    and streams that broke in the middle. reconnects: streams that came back. connection_errors: attempts that failed
+    and streams that broke. fps: as the stream says, else as measured.
+    """
+
+    frames: int = 0
+    drops: dict[str, int] = field(default_factory=dict)
+    decode_errors: int = 0
+    reconnects: int = 0
+    connection_errors: int = 0
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+
+    def drop(self, reason: str) -> None:
+        self.drops[reason] = self.drops.get(reason, 0) + 1
+
+
+class Source(Protocol):
+    """A camera's frames, in their order. `start` raises SourceError; after it nothing does."""
+
+    camera: str
+    live: bool
+    stats: CameraStats
+
+    @property
+    def ended(self) -> bool:
+        """No frame will ever come again."""
+
+    @property
+    def connected(self) -> bool:
+        """Frames can be expected soon; a camera that is being retried is not connected."""
+
+    def start(self) -> None: ...
+
+    def peek(self, timeout_seconds: float) -> Frame | None:
+        """The next frame, which stays; None when there is none in that time."""
+
+    def take(self) -> Frame | None:
+        """The next frame, which is removed; never waits."""
+
+    def stop(self) -> None:
+        """Frees everything; may be called twice and from another thread."""
+
+
+def parse_source(text: str) -> tuple[str, str]:
+    """CAMERA=URI to (camera, uri). Raises SourceError when it is not of that form."""
+    camera, separator, uri = text.partition("=")
+    if not separator or not camera.strip() or not uri.strip() or "/" in camera:
+        raise SourceError(f"expected CAMERA=URI (a video file or rtsp://...), found {redact_uri(text)!r}")
+    return camera.strip(), uri.strip()
+
+
+def is_live(uri: str) -> bool:
+    return urlsplit(uri).scheme.lower() in ("rtsp", "rtsps")
+
+
+def open_source(
+    camera: str,
+    uri: str,
+    *,
+    start_ns: int = 0,
+    realtime: bool = False,
+    clock: Callable[[], int] = time.time_ns,
+) -> Source:
+    """The source for a path, a file:// or an rtsp:// URI. Raises SourceError for any other scheme.
+
+    start_ns: time of a file's first frame on the site's clock. realtime: play a file at its own pace, as beside live
+    cameras. clock: gives a live frame's time on arrival, in ns.
+    """
+    from savant_reid.hosts.local.file_source import FileSource
+    from savant_reid.hosts.local.rtsp_source import RtspSource
+
+    if is_live(uri):
+        return RtspSource(camera, uri, clock=clock)
+    return FileSource(camera, _file_path(camera, uri), start_ns=start_ns, realtime=realtime)
+
+
+def open_sources(
+    pairs: list[tuple[str, str]], *, start_ns: int = 0, clock: Callable[[], int] = time.time_ns
+) -> list[Source]:
+    """Sources for (camera, uri) pairs. Beside a live camera, files play at their own pace and on the same clock."""
+    names = [camera for camera, _ in pairs]
+    for camera in names:
+        if names.count(camera) > 1:
+            raise SourceError(f"camera {camera!r} is given {names.count(camera)} times; each camera has one source")
+    any_live = any(is_live(uri) for _, uri in pairs)
+    if any_live:
+        start_ns = clock()
+    return [open_source(camera, uri, start_ns=start_ns, realtime=any_live, clock=clock) for camera, uri in pairs]
+
+
+def _file_path(camera: str, uri: str) -> Path:
+    if "://" not in uri:
+        return Path(uri)
+    parts = urlsplit(uri)
+    if parts.scheme.lower() != "file":
+        raise SourceError(
+            f"camera {camera!r}: expected a path, file:// or rtsp://, found {parts.scheme!r} in {redact_uri(uri)}"
+        )
+    return Path(unquote(parts.path))
