@@ -78,15 +78,15 @@ def frame_message(record: FrameRecord, site: str) -> dict[str, Any]:
 
 def _reid(decision: Decision) -> dict[str, Any]:
     identity = decision.identity
-    unknown = isinstance(identity, Unmatched)
+    global_id, reason = (-1, identity.reason.value) if isinstance(identity, Unmatched) else (int(identity), None)
     second = decision.runner_up
     return {
-        "global_id": -1 if unknown else int(identity),
+        "global_id": global_id,
         "state": decision.state.value,
         "probability": round(float(decision.probability), 4),
         "runner_up": second
         and {"global_id": int(second.global_id), "probability": round(float(second.probability), 4)},
-        "reason": identity.reason.value if unknown else None,
+        "reason": reason,
     }
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from savant_reid.errors import DataError, OutputError
-from savant_reid.identity.types import Float32s, IdentityEvent
+from savant_reid.identity.types import IdentityEvent, Sightings
 from savant_reid.records import FrameRecord
 from savant_reid.sinks.run_folder import SIGHTINGS
 
@@ -39,12 +39,12 @@ def sightings_schema(embedding_model: str) -> pa.Schema:
 
 
 class SightingsSink:
-    """Memory: at most PART_ROWS rows."""
+    """Memory: at most PART_ROWS rows. Arrays are kept, not copied, until their part is written."""
 
     def __init__(self, folder: Path, embedding_model: str) -> None:
         self._schema = sightings_schema(embedding_model)
         self._path = folder / SIGHTINGS
-        self._batches: list[pa.RecordBatch] = []
+        self._gathered: list[tuple[int, Sightings]] = []
         self._rows = 0
         self._parts = 0
         self._start_ns: int | None = None
@@ -60,7 +60,7 @@ class SightingsSink:
         if self._start_ns is None:
             self._start_ns = self._part_start_ns = now_ns
         if len(record.sightings):
-            self._batches.append(_batch(record, self._schema))
+            self._gathered.append((record.frame, record.sightings))
             self._rows += len(record.sightings)
         part_ns = max(PART_NS, abs(now_ns - self._start_ns) // 100)
         if abs(now_ns - self._part_start_ns) >= part_ns or self._rows >= PART_ROWS:
@@ -78,17 +78,17 @@ class SightingsSink:
         _join(self._path, self._schema)
 
     def _write_part(self) -> None:
-        if not self._batches:
+        if not self._gathered:
             return
         self._parts += 1
         # Readers of folders pass over names with a leading dot.
         temporary = self._path / f".part-{self._parts:05}.tmp"
         try:
-            pq.write_table(pa.Table.from_batches(self._batches, self._schema), temporary)
+            pq.write_table(_table(self._gathered, self._schema), temporary)
             os.replace(temporary, self._path / f"part-{self._parts:05}.parquet")
         except OSError as error:
             raise OutputError(f"{self._path}: cannot be written: {error.strerror or error}") from error
-        self._batches, self._rows = [], 0
+        self._gathered, self._rows = [], 0
 
 
 def read_sightings(path: Path) -> pa.Table:
@@ -110,30 +110,35 @@ def read_sightings(path: Path) -> pa.Table:
 
 def embedding_model(table: pa.Table) -> str:
     """Name of the model that made the embeddings of `table`; empty where the file does not say."""
-    return (table.schema.metadata or {}).get(b"embedding_model", b"").decode()
+    metadata: dict[bytes, bytes] = table.schema.metadata or {}
+    return metadata.get(b"embedding_model", b"").decode()
 
 
-def _batch(record: FrameRecord, schema: pa.Schema) -> pa.RecordBatch:
-    sightings = record.sightings
-    n = len(sightings)
+def _table(gathered: Sequence[tuple[int, Sightings]], schema: pa.Schema) -> pa.Table:
+    """gathered: (frame, sightings) in the order of time, at least one of them."""
+    counts = [len(sightings) for _, sightings in gathered]
+    boxes = np.concatenate([sightings.boxes for _, sightings in gathered]).astype(np.float32, copy=False)
+    cameras = pa.array([sightings.camera for _, sightings in gathered], pa.string())
     columns = [
-        pa.array([sightings.camera] * n, pa.string()),
-        pa.array(np.full(n, record.frame, np.int64)),
-        pa.array(np.full(n, sightings.time_ns, np.int64)),
-        pa.array(np.asarray(sightings.track_ids, np.int64)),
-        *(pa.array(np.ascontiguousarray(sightings.boxes[:, i], np.float32)) for i in range(4)),
-        pa.array(np.asarray(sightings.confidences, np.float32)),
-        _embeddings(np.asarray(sightings.embedding_of), sightings.embeddings),
+        cameras.take(pa.array(np.repeat(np.arange(len(counts)), counts))),
+        np.repeat(np.array([frame for frame, _ in gathered], np.int64), counts),
+        np.repeat(np.array([sightings.time_ns for _, sightings in gathered], np.int64), counts),
+        np.concatenate([sightings.track_ids for _, sightings in gathered]).astype(np.int64, copy=False),
+        *(np.ascontiguousarray(boxes[:, i]) for i in range(4)),
+        np.concatenate([sightings.confidences for _, sightings in gathered]).astype(np.float32, copy=False),
+        _embeddings([sightings for _, sightings in gathered]),
     ]
-    return pa.record_batch(columns, schema=schema)
+    return pa.table([pa.array(column) if isinstance(column, np.ndarray) else column for column in columns], schema)
 
 
-def _embeddings(embedding_of: np.ndarray, embeddings: Float32s) -> pa.ListArray:
-    """One list per row of `embedding_of` (n,) int64, null where it is -1."""
-    has = embedding_of >= 0
-    size = embeddings.shape[1] if has.any() else 0
-    values = np.asarray(embeddings, np.float32)[embedding_of[has]].ravel() if size else np.zeros(0, np.float32)
-    offsets = np.concatenate([[0], np.cumsum(has * size)]).astype(np.int32)
+def _embeddings(gathered: Sequence[Sightings]) -> pa.ListArray:
+    """One list per sighting, null where `embedding_of` is -1."""
+    has = np.concatenate([sightings.embedding_of >= 0 for sightings in gathered])
+    rows = [sightings.embeddings[sightings.embedding_of[sightings.embedding_of >= 0]] for sightings in gathered]
+    sizes = np.zeros(len(has), np.int64)
+    sizes[has] = np.concatenate([np.full(len(row), row.shape[1]) for row in rows])
+    values = np.concatenate([np.asarray(row, np.float32).ravel() for row in rows])
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), mask=pa.array(~has))
 
 
