@@ -122,9 +122,9 @@ def _clip(out, n, nx, ny, nz, d):
 @njit(cache=True)
 def _leg_angles(phase, amplitude, walk):
     """Hip and knee angles of one leg: the knee bends while the leg swings forward (cos phase > 0)."""
-    hip = amplitude * math.sin(phase) + 0.06 * walk
-    swing = max(0.0, math.cos(phase + 0.35))
-    return hip, 0.05 + walk * (0.08 + 0.95 * swing * math.sqrt(swing))
+    hip = amplitude * math.sin(phase) + 0.10 * walk
+    swing = max(0.0, math.cos(phase + 0.22))
+    return hip, 0.05 + walk * (0.08 + 0.80 * swing * math.sqrt(swing))
 
 
 @njit(cache=True)
@@ -132,6 +132,19 @@ def step_length(body, walk):
     """Metres covered by one step (half a gait cycle)."""
     leg = body[_H] * body[_LEGS]
     return 2.0 * leg * 0.96 * math.sin(0.42 * body[_STRIDE] * walk)
+
+
+@njit(cache=True)
+def _hem(body):
+    """How far the top hangs below the pelvis, in body heights; tucked into a skirt unless it is a coat."""
+    if body[_COAT] >= 0.99:
+        return 0.12 + 0.10 * (body[_COAT] - 1.0)
+    return -0.015 if body[_LOWER] > 1.5 else 0.03 + 0.05 * body[_COAT]
+
+
+@njit(cache=True)
+def _skirt_drop(body):
+    return 0.0 if body[_LOWER] < 1.5 else (0.20 if body[_LOWER] < 2.5 else 0.36)
 
 
 @njit(cache=True)
@@ -155,6 +168,10 @@ def _legs(out, n, body, pose, joints):
         r_hip, r_knee = 0.052 * h * girth * body[_HIPS], 0.036 * h * girth * (1.0 if bare else loose)
         r_ankle = 0.024 * h * girth if bare else 0.030 * h * girth * loose
         n = _limb(out, n, (hx, hy, hz), (kx, ky, kz), r_hip, r_knee, front, 1.0, 1.05, 1.0, LEG, 1.0)
+        # What cloth covers is left away: a thigh that swings forward would break through a skirt.
+        covered = 0.92 * h * max(_hem(body), _skirt_drop(body))
+        if covered > 0.06 * h:
+            _clip(out, n, 0.0, 0.0, 1.0, covered)
         n = _limb(
             out, n, (kx, ky, kz), (ax, ay, az + 0.03), r_knee * 0.98, r_ankle, front, 1.0, 1.0, 1.0, SHIN, 0.0
         )
@@ -177,7 +194,7 @@ def _arms(out, n, body, pose, shoulder_z, lean_x, twist):
     h, walk = body[_H], pose[4]
     girth = body[_GIRTH]
     upper, fore = 0.168 * h, 0.146 * h
-    half = 0.108 * h * body[_SHOULDERS]
+    half = 0.102 * h * body[_SHOULDERS]
     for s in (-1.0, 1.0):
         phase = pose[3] + (math.pi if s > 0 else 0.0)
         swing = body[_SWING] * walk * math.sin(phase) + 0.04 + 0.03 * math.sin(pose[7] + s)
@@ -248,14 +265,14 @@ def _torso(out, n, body, pose, pelvis, shoulder_z, lean_x, twist):
         (-0.01, 0.0, pelvis + 0.012 * h),
         (0.0, 0.0, 1.0),
         front,
-        0.098 * h * girth * hip,
-        0.072 * h * girth,
+        0.090 * h * girth * hip,
+        0.064 * h * girth,
         0.075 * h,
         LEG,
     )
     low = (0.02 * lean_x, 0.0, pelvis + 0.05 * h)
     high = (0.9 * lean_x, 0.0, shoulder_z - 0.040 * h)
-    r_low, r_high = 0.090 * h * girth * (0.35 + 0.65 * hip), 0.107 * h * (0.45 + 0.55 * girth) * chest
+    r_low, r_high = 0.090 * h * girth * (0.35 + 0.65 * hip), 0.104 * h * (0.45 + 0.55 * girth) * chest
     deep = 0.66 + 0.10 * body[_BELLY]
     n = _limb(out, n, low, high, r_low, r_high, chest_front, 1.0, deep, 0.36, TOP, 0.0)
     if body[_BELLY] > 0.3:
@@ -272,18 +289,17 @@ def _torso(out, n, body, pose, pelvis, shoulder_z, lean_x, twist):
             0.035 * h,
         )
     # Jacket's hem over the hips; a coat or a skirt is a wider cone, cut flat at its lower end.
-    hem = (0.03 + 0.05 * body[_COAT]) * h if body[_COAT] < 0.99 else 0.0
-    if body[_COAT] >= 0.99:
-        hem = (0.12 + 0.10 * (body[_COAT] - 1.0)) * h
+    hem = _hem(body) * h
     top = (0.02 * lean_x, 0.0, pelvis + 0.06 * h)
     end = (0.0, 0.0, pelvis - hem)
-    wide = 0.101 * h * girth * hip + 0.008
+    wide = 0.106 * h * girth * hip + 0.012
+    flare = 1.22 if body[_LOWER] > 1.5 and hem > 0.0 else 1.0
     n = _limb(
-        out, n, end, top, wide * (1.0 + 0.9 * hem / h), r_low, front, 1.0, 0.76, 0.36, TOP, -(hem + 0.05 * h)
+        out, n, end, top, wide * flare * (1.0 + 0.9 * hem / h), r_low, front, 1.0, 0.84, 0.36, TOP, -(hem + 0.05 * h)
     )
     _clip(out, n, 0.0, 0.0, 1.0, 0.0)
     if body[_LOWER] > 1.5:  # a skirt; it follows the stride a little
-        drop = (0.20 if body[_LOWER] < 2.5 else 0.36) * h
+        drop = _skirt_drop(body) * h
         flare = 1.0 + 0.22 * (body[_LOWER] - 1.5) + 0.12 * pose[4] * abs(math.sin(pose[3]))
         end = (0.0, 0.0, pelvis - drop)
         n = _limb(
@@ -302,7 +318,7 @@ def _torso(out, n, body, pose, pelvis, shoulder_z, lean_x, twist):
         )
         _clip(out, n, 0.0, 0.0, 1.0, 0.0)
     # Trapezius slopes from neck to shoulders.
-    half = 0.108 * h * chest
+    half = 0.102 * h * chest
     for s in (-1.0, 1.0):
         n = _limb(
             out,
@@ -390,7 +406,7 @@ def _head(out, n, body, pose, neck_z, lean_x):
     n = _ball(
         out, n, (cx + rd * fx, cy + rd * fy, cz - 0.022 * k), up, front, 0.014 * k, 0.020 * k, 0.022 * k, SKIN
     )
-    style, vol = body[_HAIR], body[_VOLUME]
+    style, vol = body[_HAIR], body[_VOLUME] if body[_HAT] < 0.5 else 1.09
     if style > 0.5:
         n = _ball(
             out,

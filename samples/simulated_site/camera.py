@@ -97,7 +97,7 @@ def random_sensor(rng: np.random.Generator, spread: float = 1.0) -> dict[str, ob
     angle = rng.uniform(0, 2 * math.pi)
     warm = rng.normal(0, 0.10 * spread)
     tint = rng.normal(0, 0.04 * spread)
-    exposure = math.exp(rng.normal(0.0, 0.20 * spread))
+    exposure = 1.2 * math.exp(rng.normal(0.0, 0.20 * spread))
     return {
         "light": (math.cos(angle) * 0.8, math.sin(angle) * 0.8, float(rng.uniform(0.7, 1.6))),
         "strengths": (float(rng.uniform(0.45, 0.85)), float(rng.uniform(0.40, 0.65)), float(rng.uniform(0.15, 0.3)), float(rng.uniform(0.05, 0.25))),
