@@ -1,7 +1,7 @@
 """ByteTrack (Zhang et al., ECCV 2022, arXiv 2110.06864) in NumPy: every detection box takes part, the sure ones first.
 
-Written for this host because the well-kept library brings a GUI build of OpenCV and costs several times the time
-(docs/tracker.md); tests hold it against that library and against the decisions of the paper's own code.
+Written for this host because the well-kept library brings a GUI build of OpenCV (docs/tracker.md); tests hold it
+against that library and against the decisions of the paper's own code.
 """
 
 from __future__ import annotations
