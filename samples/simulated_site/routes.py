@@ -1,0 +1,195 @@
+"""Who walks where and when: itineraries through the plan, one room visit after the other."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simulated_site.body import POSE
+from simulated_site.paths import Grid, resample, smooth
+from simulated_site.plan import STUB_END_M, STUB_OUT_M, Plan
+from simulated_site.rooms import Room
+from simulated_site.walking import Stop, march, poses_of
+
+NOWHERE = -1
+SPEEDS = (1.0, 1.6)  # m/s
+AWAY_SECONDS = (8.0, 20.0)  # outside, before coming back by the same door
+DWELL_SECONDS = (1.5, 6.0)
+PAIR_HALF_M = 0.33
+APART_M = 0.62
+_CANDIDATES = 6
+_BUSY = 4  # people in a room from which others rather stay away
+
+
+@dataclass
+class Diary:
+    """Where everybody is in every frame: rooms (people, frames) int16, NOWHERE if unseen; poses (people, frames, len(POSE))."""
+
+    rooms: np.ndarray
+    poses: np.ndarray
+
+
+@dataclass
+class Group:
+    """One or two people who walk together."""
+
+    members: list[int]
+    bodies: list[np.ndarray]
+    speed: float
+    start_s: float
+    room: int
+    door: int
+
+
+@dataclass
+class Walker:
+    """Plans one group's whole stay; the diary already holds those planned before."""
+
+    plan: Plan
+    grids: list[Grid]
+    diary: Diary
+    fps: int
+    rng: np.random.Generator
+    spots: list[np.ndarray] = field(default_factory=list)  # per room: floor in view, worth stopping at
+
+    def stay(self, group: Group) -> None:
+        """Walk from room to room until time is over or the group leaves for good."""
+        frames = self.diary.rooms.shape[1]
+        room, door, frame = group.room, group.door, int(group.start_s * self.fps)
+        visited = 0
+        while frame < frames:
+            exit_door, nxt, seconds = self._next(room, door, group.speed, frame, visited)
+            frame += self._visit(group, room, door, exit_door, frame)
+            visited += 1
+            if nxt is None:
+                return
+            room, door = nxt
+            frame += int(seconds * self.fps)
+
+    def _exits(self, room: int) -> list[tuple[int, tuple[int, int], float]]:
+        """(door, (next room, its door), corridor length)."""
+        out = []
+        for link in self.plan.links:
+            if link.room_a == room:
+                out.append((link.door_a, (link.room_b, link.door_b), link.length_m))
+            if link.room_b == room:
+                out.append((link.door_b, (link.room_a, link.door_a), link.length_m))
+        return out
+
+    def _next(self, room: int, door: int, speed: float, frame: int, visited: int) -> tuple[int, tuple[int, int] | None, float]:
+        """Where to leave, where that leads, and after how long out of every room."""
+        street = [d for r, d in self.plan.street if r == room and (d != door or not self._exits(room))]
+        if street and (not self._exits(room) or (visited >= 1 and self.rng.random() < 0.22)):
+            out = street[int(self.rng.integers(len(street)))]
+            if visited >= 4 and self.rng.random() < 0.35:
+                return out, None, 0.0
+            return out, (room, out), float(self.rng.uniform(*AWAY_SECONDS))
+        exits = self._exits(room)
+        weights = []
+        for d, (other, _), _ in exits:
+            soon = min(frame + 15 * self.fps, self.diary.rooms.shape[1] - 1)
+            busy = int((self.diary.rooms[:, max(0, soon)] == other).sum())
+            weights.append((0.25 if d == door else 1.0) * (0.15 if busy >= _BUSY else 1.0 / (1 + busy)))
+        pick = exits[int(self.rng.choice(len(exits), p=np.array(weights) / sum(weights)))]
+        return pick[0], pick[1], pick[2] / speed
+
+    def _visit(self, group: Group, room: int, door_in: int, door_out: int, frame: int) -> int:
+        """Write the best of some candidate walks through a room into the diary; returns the frames it takes."""
+        best, best_gap = None, -1.0
+        for _ in range(_CANDIDATES):
+            made = self._candidate(group, room, door_in, door_out)
+            if made is None:
+                continue
+            gap = self._gap(group, made, room, frame)
+            if gap > best_gap:
+                best, best_gap = made, gap
+            if gap > APART_M:
+                break
+        if best is None:
+            raise RuntimeError(f"no way from door {door_in} to door {door_out} of room {room}")
+        frames = self.diary.rooms.shape[1]
+        first, last = max(0, frame), min(frames, frame + best.shape[1])
+        for k, member in enumerate(group.members):
+            if last > first:
+                self.diary.rooms[member, first:last] = room
+                self.diary.poses[member, first:last] = best[k, first - frame : last - frame]
+        return best.shape[1]
+
+    def _candidate(self, group: Group, room: int, door_in: int, door_out: int) -> np.ndarray | None:
+        """Poses (members, n, len(POSE)) of a walk with some stops, or None where a random stop cannot be reached."""
+        rng, grid, place = self.rng, self.grids[room], self.plan.rooms[room]
+        wide = len(group.members) > 1
+        legs = [_stub(place, door_in, inwards=True)]
+        stops, here = [], legs[0][-1]
+        spots = self.spots[room]
+        for _ in range(int(rng.choice([0, 1, 2], p=[0.25, 0.5, 0.25])) if len(spots) else 0):
+            goal = spots[int(rng.integers(len(spots)))]
+            leg = grid.route(here, goal, wide=wide)
+            if leg is None:
+                return None
+            legs.append(leg)
+            stops.append((sum(_length(p) for p in legs), goal))
+            here = goal
+        goal = place.door_point(place.doors[door_out], -0.7)
+        leg = grid.route(here, goal, wide=wide) if np.hypot(*(goal - here)) > 0.05 else np.stack([here, goal])
+        if leg is None:
+            return None
+        legs += [leg, _stub(place, door_out, inwards=False)]
+        raw = resample(np.concatenate([legs[0]] + [p[1:] for p in legs[1:]]))
+        path = smooth(raw)
+        halts = [Stop(_along(path, raw, at), float(rng.uniform(*DWELL_SECONDS)), _facing(place, point, rng)) for at, point in stops]
+        spacing = _length(path) / (len(path) - 1)
+        places, headings, speeds = march(path, spacing, halts, group.speed, self.fps)
+        return self._bodies(group, places, headings, speeds)
+
+    def _bodies(self, group: Group, places: np.ndarray, headings: np.ndarray, speeds: np.ndarray) -> np.ndarray:
+        out = np.empty((len(group.members), len(places), len(POSE)))
+        for k, body in enumerate(group.bodies):
+            out[k] = poses_of(places, headings, speeds, body, self.fps, self.rng)
+            if len(group.members) > 1:
+                side = PAIR_HALF_M * (1 if k else -1)
+                out[k, :, 0] -= side * np.sin(out[k, :, 2])
+                out[k, :, 1] += side * np.cos(out[k, :, 2])
+        return out
+
+    def _gap(self, group: Group, poses: np.ndarray, room: int, frame: int) -> float:
+        """Smallest distance, metres, to anybody else who is in the room at the same time."""
+        frames = self.diary.rooms.shape[1]
+        first, last = max(0, frame), min(frames, frame + poses.shape[1])
+        if last <= first:
+            return math.inf
+        there = self.diary.rooms[:, first:last] == room
+        there[group.members] = False
+        gap = math.inf
+        for k in range(len(poses)):
+            mine = poses[k, first - frame : last - frame, :2]
+            d = np.hypot(*np.moveaxis(self.diary.poses[:, first:last, :2] - mine, 2, 0))
+            gap = min(gap, float(np.min(np.where(there, d, math.inf), initial=math.inf)))
+        return gap
+
+
+def _stub(room: Room, door: int, *, inwards: bool) -> np.ndarray:
+    """From behind the wall through the doorway to the floor before it, or back."""
+    d = room.doors[door]
+    turn = np.stack([room.door_point(d, STUB_OUT_M, STUB_END_M), room.door_point(d, STUB_OUT_M, 0.0), room.door_point(d, -0.7)])
+    return turn if inwards else turn[::-1]
+
+
+def _length(points: np.ndarray) -> float:
+    return float(np.hypot(*np.diff(points, axis=0).T).sum())
+
+
+def _along(path: np.ndarray, raw: np.ndarray, at_m: float) -> float:
+    """Where on the smoothed path the raw path's metre at_m lies (both have the same number of points)."""
+    index = min(len(path) - 1, int(round(at_m / _length(raw) * (len(raw) - 1))))
+    return _length(path) * index / (len(path) - 1)
+
+
+def _facing(room: Room, point: np.ndarray, rng: np.random.Generator) -> float:
+    """Towards the nearest piece of furniture, most of the time."""
+    if room.blocks and rng.random() < 0.7:
+        near = min(room.blocks, key=lambda b: math.hypot(b[0] - point[0], b[1] - point[1]))
+        return math.atan2(near[1] - point[1], near[0] - point[0])
+    return float(rng.uniform(-math.pi, math.pi))
