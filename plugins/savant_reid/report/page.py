@@ -1,0 +1,80 @@
+"""Puts the page together."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from savant_reid.errors import OutputError
+from savant_reid.report.lanes import SHOWN_LANES, draw_lanes
+from savant_reid.report.palette import camera_colours
+from savant_reid.report.plan import CAMERA_PX, WIDTH_PX, draw_plan
+from savant_reid.report.presences import find_presences
+from savant_reid.report.run_data import RunData, mapping, read_run
+from savant_reid.report.tables import MEASURES, camera_scores, drops, number, score_table, stages
+from savant_reid.report.transitions import find_transitions
+from savant_reid.report.verdict import tiles, verdict
+from savant_reid.sinks.run_folder import REPORT
+
+
+def write_report(run: Path) -> Path:
+    """Writes `report.html` into the run folder from that folder's files, and returns its path.
+
+    A run that was stopped half-way gives a page of what is there. Raises OutputError.
+    """
+    page = render(read_run(run))
+    path = run / REPORT
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_text(page, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    return path
+
+
+def render(data: RunData) -> str:
+    environment = Environment(
+        loader=PackageLoader("savant_reid.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(_view(data))
+
+
+def _view(data: RunData) -> dict[str, Any]:
+    colours = camera_colours(data.cameras)
+    presences = find_presences(data.rows)
+    chart = draw_lanes(data.rows, presences, data.events, data.truth, colours)
+    transitions = find_transitions(presences, data.site)
+    scores = mapping(data.metrics.get("scores"))
+    unnamed = float((data.rows.global_id < 0).mean()) if len(data.rows) else None
+    return {
+        "data": data,
+        "metrics": data.metrics,
+        "identity": mapping(data.metrics.get("identity")),
+        "colours": colours,
+        "chart": chart,
+        "shown_lanes": SHOWN_LANES,
+        "unnamed": unnamed,
+        "transitions": transitions,
+        "plan": draw_plan(data.site, colours, transitions) if data.cameras else None,
+        "plan_width": WIDTH_PX,
+        "camera_px": CAMERA_PX,
+        "score_table": score_table(scores),
+        "camera_scores": camera_scores(scores),
+        "measures": MEASURES,
+        "stages": stages(data.metrics),
+        "outside_share": number(data.metrics.get("outside_share")),
+        "drops": drops(data.metrics),
+        "verdict": verdict(data, chart),
+        "tiles": tiles(data, chart),
+        "mosaic": data.mosaic and quote(data.mosaic),
+        "videos": {camera: quote(name) for camera, name in data.videos.items()},
+    }

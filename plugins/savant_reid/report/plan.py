@@ -1,0 +1,149 @@
+"""The site plan as a picture: rooms, cameras, and arrows for the walks seen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from savant_reid.report.palette import CameraColour
+from savant_reid.report.run_data import mapping
+from savant_reid.report.transitions import Transition
+
+WIDTH_PX = 760.0
+MARGIN_PX = 56.0
+CAMERA_PX = 15.0
+Point = tuple[float, float]
+
+
+@dataclass
+class Room:
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass
+class Spot:
+    camera: CameraColour
+    x: float
+    y: float
+
+
+@dataclass
+class Arrow:
+    transition: Transition
+    path: str
+    label_x: float
+    label_y: float
+    stroke_px: float
+
+
+@dataclass
+class Plan:
+    """Places in pixels of a picture WIDTH_PX wide and `height` high. to_scale: False when cameras stand on a circle."""
+
+    height: float
+    rooms: list[Room]
+    spots: list[Spot]
+    arrows: list[Arrow]
+    to_scale: bool
+    metre_px: float
+
+
+def draw_plan(site: dict[str, Any], colours: dict[str, CameraColour], transitions: list[Transition]) -> Plan:
+    """In site.yml x grows to the right and y upwards (north), in metres; the picture's y grows downwards."""
+    rooms = _rooms(site)
+    places = _places(site, list(colours))
+    to_scale = bool(places)
+    metres = places if to_scale else _circle(list(colours))
+    if not to_scale:
+        rooms = {}
+    _add_unplaced(metres, list(colours), rooms)
+    corners = [*metres.values(), *((x, y) for x, y, _, _ in rooms.values())]
+    corners += [(x + width, y + depth) for x, y, width, depth in rooms.values()]
+    left, right = min(x for x, _ in corners), max(x for x, _ in corners)
+    low, high = min(y for _, y in corners), max(y for _, y in corners)
+    inner = WIDTH_PX - 2 * MARGIN_PX
+    # A long corridor must not become a tower: at most as high as wide.
+    scale = min(inner / max(right - left, 1e-6), 0.75 * inner / max(high - low, 1e-6), 400.0)
+    shift = (WIDTH_PX - scale * (right - left)) / 2
+
+    def pixel(point: Point) -> Point:
+        return round(shift + scale * (point[0] - left), 1), round(MARGIN_PX + scale * (high - point[1]), 1)
+
+    spots = {name: Spot(colours[name], *pixel(point)) for name, point in metres.items()}
+    drawn = [
+        Room(name, *pixel((x, y + depth)), round(scale * width, 1), round(scale * depth, 1))
+        for name, (x, y, width, depth) in rooms.items()
+    ]
+    height = round(2 * MARGIN_PX + scale * (high - low), 1)
+    return Plan(height, drawn, list(spots.values()), _arrows(transitions, spots), to_scale, scale)
+
+
+def _arrows(transitions: list[Transition], spots: dict[str, Spot]) -> list[Arrow]:
+    """Seen walks, and declared ones that nobody took (thin); the two ways of a pair bend apart."""
+    most = max((one.count for one in transitions), default=1) or 1
+    return [
+        _arrow(one, spots[one.source], spots[one.target], most)
+        for one in reversed(transitions)
+        if one.source in spots and one.target in spots and one.source != one.target
+    ]
+
+
+def _arrow(transition: Transition, source: Spot, target: Spot, most: int) -> Arrow:
+    dx, dy = target.x - source.x, target.y - source.y
+    length = math.hypot(dx, dy) or 1.0
+    bend = 0.12 * length + 10
+    middle = ((source.x + target.x) / 2 + dy / length * bend, (source.y + target.y) / 2 - dx / length * bend)
+    start = _towards(source, middle, CAMERA_PX + 3)
+    end = _towards(target, middle, CAMERA_PX + 7)
+    path = f"M{start[0]:.1f},{start[1]:.1f} Q{middle[0]:.1f},{middle[1]:.1f} {end[0]:.1f},{end[1]:.1f}"
+    # The curve's own middle, where the label stands.
+    x = 0.25 * start[0] + 0.5 * middle[0] + 0.25 * end[0]
+    y = 0.25 * start[1] + 0.5 * middle[1] + 0.25 * end[1]
+    return Arrow(transition, path, round(x, 1), round(y, 1), round(1.2 + 3.3 * math.sqrt(transition.count / most), 2))
+
+
+def _towards(spot: Spot, point: Point, distance: float) -> Point:
+    dx, dy = point[0] - spot.x, point[1] - spot.y
+    length = math.hypot(dx, dy) or 1.0
+    return spot.x + dx / length * distance, spot.y + dy / length * distance
+
+
+def _places(site: dict[str, Any], cameras: list[str]) -> dict[str, Point]:
+    known = {str(name): mapping(entry).get("plan") for name, entry in mapping(site.get("cameras")).items()}
+    numbers = {name: _numbers(known.get(name), 2) for name in cameras}
+    return {name: (place[0], place[1]) for name, place in numbers.items() if place}
+
+
+def _rooms(site: dict[str, Any]) -> dict[str, list[float]]:
+    rooms = {str(name): _numbers(room, 4) for name, room in mapping(site.get("rooms")).items()}
+    return {name: room for name, room in rooms.items() if room}
+
+
+def _numbers(value: Any, count: int) -> list[float] | None:
+    if not isinstance(value, list) or len(value) != count:
+        return None
+    if not all(isinstance(one, (int, float)) and math.isfinite(one) for one in value):
+        return None
+    return [float(one) for one in value]
+
+
+def _circle(cameras: list[str]) -> dict[str, Point]:
+    n = max(len(cameras), 1)
+    return {
+        name: (1.45 * math.sin(2 * math.pi * i / n), math.cos(2 * math.pi * i / n)) for i, name in enumerate(cameras)
+    }
+
+
+def _add_unplaced(places: dict[str, Point], cameras: list[str], rooms: dict[str, list[float]]) -> None:
+    """Cameras without a place stand in a row below the others."""
+    xs = [x for x, _ in places.values()] + [x + width for x, _, width, _ in rooms.values()] or [0.0]
+    ys = [y for _, y in places.values()] + [y for _, y, _, _ in rooms.values()] or [0.0]
+    missing = [name for name in cameras if name not in places]
+    step = max((max(xs) - min(xs)) / max(len(missing), 1), 2.0)
+    for i, name in enumerate(missing):
+        places[name] = (min(xs) + i * step, min(ys) - 0.15 * max(max(xs) - min(xs), 5.0))

@@ -1,0 +1,97 @@
+"""The run in one or two plain sentences, and the tiles above the page."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from savant_reid.report.axis import duration
+from savant_reid.report.lanes import Chart
+from savant_reid.report.run_data import RunData, mapping
+from savant_reid.report.tables import drops, number
+
+
+class Tile(NamedTuple):
+    value: str
+    words: str
+
+
+def verdict(data: RunData, chart: Chart) -> str:
+    sentences = [_people(data, chart), _identity(data, chart), _speed(data), _drops(data)]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def tiles(data: RunData, chart: Chart) -> list[Tile]:
+    found = [
+        Tile(_found(chart), "identities found, of people there" if chart.people is not None else "identities found")
+    ]
+    idf1, alone = _idf1(data, "overall"), _idf1(data, "single_camera_tracks")
+    if idf1 is not None:
+        beside = f", single-camera tracks alone {alone:.3f}" if alone is not None else ""
+        found.append(Tile(f"{idf1:.3f}", f"IDF1 across all cameras{beside}"))
+    factor = _realtime(data)
+    if factor is not None:
+        fps = number(data.metrics.get("frames_per_second"))
+        found.append(Tile(f"{factor:.1f} x", "real time" + (f", {fps:.0f} frames/s" if fps is not None else "")))
+    if data.metrics:
+        lost = sum(count for _, what, count in drops(data.metrics) if what.startswith("frames"))
+        found.append(Tile(f"{lost:,}", "frames dropped"))
+    return found
+
+
+def _found(chart: Chart) -> str:
+    return f"{len(chart.lanes)} of {chart.people}" if chart.people is not None else str(len(chart.lanes))
+
+
+def _people(data: RunData, chart: Chart) -> str:
+    n, cameras = len(chart.lanes), len(data.cameras)
+    if not n:
+        return "Nobody was identified."
+    over = f"on {cameras} camera{'s' if cameras != 1 else ''}" + _length(data, chart)
+    if chart.people is None:
+        return f"{n} {'people were' if n > 1 else 'person was'} told apart {over}."
+    if n == chart.people:
+        return f"{n} identities were found {over}, as many as people walked through."
+    return f"{n} identities were found {over}, where {chart.people} people walked through."
+
+
+def _length(data: RunData, chart: Chart) -> str:
+    seconds = number(data.metrics.get("video_seconds")) or chart.axis.seconds
+    return f" in {duration(seconds)} of video" if seconds > 0 else ""
+
+
+def _identity(data: RunData, chart: Chart) -> str:
+    idf1, alone = _idf1(data, "overall"), _idf1(data, "single_camera_tracks")
+    if idf1 is None:
+        return ""
+    text = f"{idf1:.0%} of the boxes carry the right identity (IDF1)"
+    if alone is not None:
+        text += f", against {alone:.0%} for single-camera tracks alone"
+    faulty = sum(lane.faults > 0 for lane in chart.lanes)
+    if faulty:
+        text += f"; {faulty} lane{'s' if faulty > 1 else ''} below show{'s' if faulty == 1 else ''} a mistake"
+    return text + "."
+
+
+def _speed(data: RunData) -> str:
+    factor = _realtime(data)
+    if factor is None:
+        return ""
+    return (
+        f"It ran {factor:.1f} times as fast as real time." if factor >= 1 else f"It ran at {factor:.0%} of real time."
+    )
+
+
+def _drops(data: RunData) -> str:
+    if not data.metrics:
+        return "The run did not come to its end."
+    return "" if drops(data.metrics) else "Nothing was dropped."
+
+
+def _realtime(data: RunData) -> float | None:
+    """Seconds of video, of one camera, per second of work."""
+    video, wall = (number(data.metrics.get(name)) for name in ("video_seconds", "wall_seconds"))
+    return video / wall if video and wall else None
+
+
+def _idf1(data: RunData, column: str) -> float | None:
+    return number(mapping(mapping(data.metrics.get("scores")).get(column)).get("IDF1"))
