@@ -149,6 +149,7 @@ class ByteTrack:
     def _associate(self, boxes: Float32s, confidences: Float32s) -> Int64s:
         """Which track each detection belongs to, or -1: (n,) int64. Filters and lives follow."""
         owner = np.full(len(boxes), -1, np.int64)
+        seen = np.zeros(len(self._life), bool)
         cost = 1 - iou(self._filters.boxes(), boxes)
         fused = 1 - (1 - cost) * confidences
         high = confidences >= self._high
@@ -160,15 +161,16 @@ class ByteTrack:
             (cost, tracked, low, _SECOND_MATCH_COST),
             (fused, tentative, high, _TENTATIVE_MATCH_COST),
         ):
-            free_tracks = np.flatnonzero(tracks & ~np.isin(np.arange(len(tracks)), owner))
+            free_tracks = np.flatnonzero(tracks & ~seen)
             free_detections = np.flatnonzero(detections & (owner < 0))
-            rows, columns = assign(costs[np.ix_(free_tracks, free_detections)], limit)
+            if not len(free_tracks) or not len(free_detections):
+                continue
+            rows, columns = assign(costs[free_tracks[:, None], free_detections], limit)
             owner[free_detections[columns]] = free_tracks[rows]
+            seen[free_tracks[rows]] = True
         matched = np.flatnonzero(owner >= 0)
         self._filters.correct(owner[matched], boxes[matched])
-        self._seen[owner[matched]] = self._clock
-        seen = np.zeros(len(self._life), bool)
-        seen[owner[matched]] = True
+        self._seen[seen] = self._clock
         self._happen(Event.MISSED, ~seen)
         self._happen(Event.SEEN, seen)
         return owner
@@ -179,6 +181,8 @@ class ByteTrack:
     def _start_tracks(self, boxes: Float32s, confidences: Float32s, owner: Int64s) -> None:
         """Unclaimed sure detections become tracks; `owner` learns of them."""
         new = np.flatnonzero((owner < 0) & (confidences >= max(self._start, self._high)))
+        if not len(new):
+            return
         owner[new] = len(self._life) + np.arange(len(new))
         first = self._clock == 1
         self._filters = self._filters.join(KalmanTracks.start(boxes[new]))
