@@ -7,7 +7,6 @@ import itertools
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,8 @@ SECOND_NS = 1_000_000_000
 
 # Some cameras carry the password in the query or the path (user=admin_password=secret_channel=1).
 _SECRET_VALUE = re.compile(r"((?:pass(?:word|wd)?|pwd|token|key|secret)=)[^&\s/\"']*", re.IGNORECASE)
-_USER_INFO = re.compile(r"(?<=://)[^/\s\"']*@")
+# Up to the last @: a password may hold anything, even where it should have been percent-encoded.
+_USER_INFO = re.compile(r"(?<=://)[^\s\"']*@")
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,8 @@ def redact_uri(uri: str) -> str:
     """The URI for messages: without user, password and query."""
     if "://" not in uri:
         return uri
-    parts = urlsplit(uri)
-    host = parts.netloc.rpartition("@")
-    place = ("***@" if host[1] else "") + host[2]
-    return redact(f"{parts.scheme}://{place}{parts.path}{'?...' if parts.query else ''}")
+    shown, query, _ = redact(uri).partition("?")
+    return f"{shown}?..." if query else shown
 
 
 def error_text(message: Any) -> str:
@@ -129,7 +127,7 @@ def to_array(sample: Any) -> NDArray[np.uint8]:
         view = np.ndarray(
             (info.height, info.width, 3), np.uint8, buffer=mapped.data, offset=offset, strides=(stride, 3, 1)
         )
-        return view.copy(order="C")
+        return np.array(view, np.uint8, order="C")
     finally:
         buffer.unmap(mapped)
 

@@ -53,7 +53,8 @@ class Mosaic:
             if self._drawn.get(camera) is not image:
                 self._area(camera)[_LABEL_PX:] = letterbox(image, (self._tile[0], self._tile[1] - _LABEL_PX))
                 self._drawn[camera] = image
-        return self._canvas.copy()
+        picture: NDArray[np.uint8] = self._canvas.copy()
+        return picture
 
     def _area(self, camera: str) -> NDArray[np.uint8]:
         row, column = self._places[camera]

@@ -112,10 +112,17 @@ class RtspServer:
         if self._stopped:
             return
         self._stopped = True
-        self._listener.destroy()
-        self._server.client_filter(lambda _server, _client: self._rtsp.RTSPFilterResult.REMOVE)
-        self._loop.quit()
+        # A quit from here would be lost on a loop that has not begun to run; a source of its own waits for it.
+        quitting = self._glib.idle_source_new()
+        quitting.set_callback(lambda *_: self._loop.quit())
+        quitting.attach(self._context)
         self._thread.join(timeout=10)
+        self._listener.destroy()
+        self._listener = None  # the last reference closes the port
+        remove = self._rtsp.RTSPFilterResult.REMOVE
+        self._server.client_filter(lambda *_: remove)
+        # Sessions outlive their clients, and hold the encoders.
+        self._server.get_session_pool().filter(lambda *_: remove)
 
     def _listen(self, port: int) -> Any:
         try:
