@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.errors import ModelError
-from savant_reid.hosts.local.module_schema import BoxLimits, BoxSelector, SizeLimits, SizeSelector, YoloArguments
+from savant_reid.hosts.local.model_schema import BoxLimits, BoxSelector, SizeLimits, SizeSelector, YoloArguments
 
 Floats = NDArray[np.float32]
 STRIDES = (8, 16, 32)  # of YOLOX's three heads
@@ -26,7 +26,7 @@ class Boxes(NamedTuple):
     confidences: Floats
     classes: NDArray[np.int64]
 
-    def take(self, rows: NDArray) -> Boxes:
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Boxes:
         return Boxes(self.centres[rows], self.confidences[rows], self.classes[rows])
 
 
@@ -81,7 +81,7 @@ class YoloXGrid:
         """output: (cells, 5 + classes) with offsets in cells and logarithms of sizes; returns a copy in pixels."""
         if output.shape[0] != len(self):
             raise ModelError(f"expected {len(self)} cells of a YOLOX at strides {STRIDES}, found {output.shape[0]}")
-        decoded = output.copy()
+        decoded: Floats = output.copy()
         decoded[:, :2] = (output[:, :2] + self._corners) * self._strides
         decoded[:, 2:4] = np.exp(output[:, 2:4]) * self._strides
         return decoded

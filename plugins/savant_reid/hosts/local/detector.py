@@ -12,7 +12,8 @@ from savant_reid.errors import ModelError
 from savant_reid.hosts.local.converters import Boxes, Floats, YoloXGrid, decode_yolo, select, yolo_shape_message
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.model_input import model_scale
-from savant_reid.hosts.local.module_schema import DetectorElement, LocalHost, YoloXConverter
+from savant_reid.hosts.local.model_schema import YoloXConverter
+from savant_reid.hosts.local.module_schema import DetectorElement, LocalHost
 from savant_reid.hosts.local.onnx_model import OnnxModel
 
 
@@ -64,7 +65,7 @@ class Detector:
         found.centres[:, 0::2] /= np.float32(across)
         found.centres[:, 1::2] /= np.float32(down)
         found = found._replace(centres=_clipped(found.centres, width, height))
-        found = found.take((found.centres[:, 2:] > 0).all(axis=1))
+        found = found.take(np.flatnonzero((found.centres[:, 2:] > 0).all(axis=1)))
         chosen = [select(found.take(found.classes == item.class_id), item.selector) for item in self._output.objects]
         merged = Boxes(*(np.concatenate(parts) for parts in zip(*chosen, strict=True)))
         merged = merged.take(np.argsort(-merged.confidences, kind="stable"))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from savant_reid.hosts.local.module_schema import ModelInput
+from savant_reid.hosts.local.model_schema import ModelInput
 
 
 class Layout(Enum):
@@ -51,7 +51,7 @@ class ModelInputTensor:
     def _resized(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         spec = self._spec
         if not spec.maintain_aspect_ratio:
-            return cv2.resize(image, (spec.width, spec.height))
+            return np.asarray(cv2.resize(image, (spec.width, spec.height)), np.uint8)
         height, width = image.shape[:2]
         scale = letterbox_scale(spec, width, height)
         size = (min(max(round(width * scale), 1), spec.width), min(max(round(height * scale), 1), spec.height))

@@ -46,7 +46,7 @@ class Problems:
 
     def collect_ignored(self, path: KeyPath, model: BaseModel) -> None:
         """Note the keys that were given in the file and only matter on DeepStream."""
-        deepstream_only = getattr(model, "deepstream_only", frozenset())
+        deepstream_only: frozenset[str] = getattr(model, "deepstream_only", frozenset())
         for key in sorted(model.model_fields_set):
             here = (*path, key)
             if key in deepstream_only:

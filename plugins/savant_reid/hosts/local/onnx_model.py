@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from savant_reid.errors import ModelError
 from savant_reid.hosts.local.model_input import Layout, ModelInputTensor
-from savant_reid.hosts.local.module_schema import LocalHost, Model
+from savant_reid.hosts.local.model_schema import Model
+from savant_reid.hosts.local.module_schema import LocalHost
 
 ONNX_RANK = 4  # batch and a picture of three axes
 
@@ -60,7 +61,7 @@ class OnnxModel:
 
     def _infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
-            return self._session.run([self._output], {self._input: tensor})[0]
+            return np.asarray(self._session.run([self._output], {self._input: tensor})[0], np.float32)
         except Exception as error:  # ONNX Runtime has no common base class for its errors
             raise ModelError(f"{self.name}: the model does not run on an input of {tensor.shape}: {error}") from error
 

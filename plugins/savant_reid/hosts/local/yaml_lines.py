@@ -75,8 +75,9 @@ class YamlLines:
                 self._collect(value_node, child)
         elif isinstance(node, yaml.SequenceNode):
             for index, item in enumerate(node.value):
-                self._lines[(*path, index)] = item.start_mark.line + 1
-                self._collect(item, (*path, index))
+                child = (*path, index)
+                self._lines[child] = item.start_mark.line + 1
+                self._collect(item, child)
 
 
 def _kind(node: yaml.Node | None) -> str:
