@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,14 @@ class Candidates:
     def probability(self, at: int) -> float:
         """Posterior probability of the candidate at that place, everything considered."""
         return float(np.exp(self.odds[at]) * self.novelty)
+
+    def without_taken(self, taken: dict[int, float]) -> Candidates:
+        """The same, knowing that somebody else on screen is that identity with that probability."""
+        left = np.array([1.0 - taken.get(global_id, 0.0) for global_id in self.global_ids.tolist()])
+        everything = 1.0 / self.novelty - 1.0
+        gone = float((np.exp(self.odds) * (1.0 - left)).sum())
+        odds = self.odds + np.log(np.maximum(left, 1e-12))
+        return replace(self, odds=odds, novelty=1.0 / (1.0 + max(0.0, everything - gone)))
 
 
 class CandidateFinder:

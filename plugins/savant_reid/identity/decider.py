@@ -59,10 +59,15 @@ class Decider:
             for at, global_id in enumerate(candidates.global_ids.tolist()):
                 values[row, column[global_id]] = self._value(tracklet, candidates, at)
             values[row, len(identities) + row] = self._value_of_novelty(tracklet)
-        chosen = assign(values)
+        chosen = [identities[c] if c < len(identities) else 0 for c in assign(values).tolist()]
+        taken = {
+            global_id: (tracklet, candidates.probability(candidates.global_ids.tolist().index(global_id)))
+            for (tracklet, candidates), global_id in zip(found.items(), chosen, strict=True)
+            if global_id
+        }
         return [
-            _verdict(tracklet, found[tracklet], identities[c] if c < len(identities) else 0)
-            for tracklet, c in zip(tracklets, chosen.tolist(), strict=True)
+            _verdict(tracklet, candidates.without_taken(_by_others(taken, tracklet)), global_id)
+            for (tracklet, candidates), global_id in zip(found.items(), chosen, strict=True)
         ]
 
     def _value(self, tracklet: Tracklet, candidates: Candidates, at: int) -> float:
@@ -86,6 +91,11 @@ class Decider:
             claimed = set(candidates.global_ids[candidates.odds > self._needed].tolist())
             waiting += [holder for holder in on_screen if holder.global_id in claimed and holder not in found]
         return found
+
+
+def _by_others(taken: dict[int, tuple[Tracklet, float]], tracklet: Tracklet) -> dict[int, float]:
+    """Identities that others in this decision got, with the probability that they got them rightly."""
+    return {global_id: p for global_id, (other, p) in taken.items() if other is not tracklet}
 
 
 def _verdict(tracklet: Tracklet, candidates: Candidates, chosen: int) -> Verdict:

@@ -8,8 +8,6 @@ linear in the similarity, so a higher similarity never counts against a match.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,36 +16,61 @@ from numpy.typing import NDArray
 CROSS_CAMERA_SHRINK = 0.73
 CROSS_CAMERA_SPREAD = 1.6
 # No single comparison may be worth more than this many nats: embeddings are never that independent.
-MOST_NATS = 12.0
+MOST_NATS = 20.0
 
 
-@dataclass
 class RunningNormal:
-    """Mean and variance of a stream; older samples fade once `memory` of them have been seen."""
+    """Mean and variance of a stream beside a prior worth `prior_weight` samples.
 
-    mean: float
-    variance: float
-    count: float
-    memory: float = 400.0
+    Older samples fade once `MEMORY` of them have been seen. Prior and data are blended by weight; the distance between
+    their means is not counted as spread, or the first real samples would look like noise.
+    """
+
+    MEMORY = 400.0
+
+    def __init__(self, mean: float, std: float, prior_weight: float) -> None:
+        self._prior = mean, std**2, prior_weight
+        self._mean = 0.0
+        self._variance = 0.0
+        self.count = 0.0
 
     def add(self, value: float) -> None:
         """West (1979), with the count capped so that the memory fades."""
-        self.count = min(self.count + 1.0, self.memory)
-        delta = value - self.mean
-        self.mean += delta / self.count
-        self.variance += (delta * (value - self.mean) - self.variance) / self.count
+        self.count = min(self.count + 1.0, self.MEMORY)
+        delta = value - self._mean
+        self._mean += delta / self.count
+        self._variance += (delta * (value - self._mean) - self._variance) / self.count
+
+    @property
+    def mean(self) -> float:
+        mean, _, weight = self._prior
+        return (weight * mean + self.count * self._mean) / (weight + self.count)
+
+    @property
+    def variance(self) -> float:
+        _, variance, weight = self._prior
+        return (weight * variance + self.count * self._variance) / (weight + self.count)
 
 
 class ScoreModel:
-    """Starts from a weak prior (worth a few samples) and follows the site."""
+    """Starts from a prior worth a few samples and follows the site.
 
-    PRIOR_WEIGHT = 6.0
+    The prior is the spread of a typical embedder; a model card may bring its own figures.
+    """
+
     # A spread below this would make the ratio absurdly steep after a few lucky samples.
     LEAST_STD = 0.04
 
-    def __init__(self, same_mean: float = 0.8, different_mean: float = 0.4, std: float = 0.1) -> None:
-        self.same = RunningNormal(same_mean, std**2, self.PRIOR_WEIGHT)
-        self.different = RunningNormal(different_mean, std**2, self.PRIOR_WEIGHT)
+    def __init__(
+        self, same_mean: float = 0.8, different_mean: float = 0.4, std: float = 0.1, prior_weight: float = 6.0
+    ) -> None:
+        self.same = RunningNormal(same_mean, std, prior_weight)
+        self.different = RunningNormal(different_mean, std, prior_weight)
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """What has been learned: mean, standard deviation and number of samples of both kinds of pairs."""
+        kinds = {"same": self.same, "different": self.different}
+        return {k: {"mean": n.mean, "std": n.variance**0.5, "samples": n.count} for k, n in kinds.items()}
 
     def log_ratios(self, similarities: NDArray[np.float32], same_camera: NDArray[np.bool_]) -> NDArray[np.float64]:
         """(n,) log p(similarity | same person) / p(similarity | different people), clipped to +-MOST_NATS.

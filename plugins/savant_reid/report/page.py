@@ -15,9 +15,9 @@ from savant_reid.report.palette import camera_colours
 from savant_reid.report.plan import CAMERA_PX, WIDTH_PX, draw_plan
 from savant_reid.report.presences import find_presences
 from savant_reid.report.run_data import RunData, mapping, read_run
-from savant_reid.report.tables import MEASURES, camera_scores, drops, number, score_table, stages
+from savant_reid.report.tables import MEASURES, camera_scores, drops, score_table, stages
 from savant_reid.report.transitions import find_transitions
-from savant_reid.report.verdict import tiles, verdict
+from savant_reid.report.verdict import speed_sentences, started, tiles, verdict
 from savant_reid.sinks.run_folder import REPORT
 
 
@@ -71,7 +71,8 @@ def _view(data: RunData) -> dict[str, Any]:
         "camera_scores": camera_scores(scores),
         "measures": MEASURES,
         "stages": stages(data.metrics),
-        "outside_share": number(data.metrics.get("outside_share")),
+        "speed_sentences": speed_sentences(data.metrics),
+        "started": started(data.metrics.get("started_at")),
         "drops": drops(data.metrics),
         "verdict": verdict(data, chart),
         "tiles": tiles(data, chart),

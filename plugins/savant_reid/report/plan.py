@@ -13,6 +13,8 @@ from savant_reid.report.transitions import Transition
 WIDTH_PX = 760.0
 MARGIN_PX = 56.0
 CAMERA_PX = 15.0
+# Place of an arrow's label on its curve, 0 start, 1 end.
+LABEL_AT = 0.36
 Point = tuple[float, float]
 
 
@@ -94,6 +96,7 @@ def _arrows(transitions: list[Transition], spots: dict[str, Spot]) -> list[Arrow
 
 
 def _arrow(transition: Transition, source: Spot, target: Spot, most: int) -> Arrow:
+    t = LABEL_AT
     dx, dy = target.x - source.x, target.y - source.y
     length = math.hypot(dx, dy) or 1.0
     bend = 0.12 * length + 10
@@ -101,9 +104,8 @@ def _arrow(transition: Transition, source: Spot, target: Spot, most: int) -> Arr
     start = _towards(source, middle, CAMERA_PX + 3)
     end = _towards(target, middle, CAMERA_PX + 7)
     path = f"M{start[0]:.1f},{start[1]:.1f} Q{middle[0]:.1f},{middle[1]:.1f} {end[0]:.1f},{end[1]:.1f}"
-    # The curve's own middle, where the label stands.
-    x = 0.25 * start[0] + 0.5 * middle[0] + 0.25 * end[0]
-    y = 0.25 * start[1] + 0.5 * middle[1] + 0.25 * end[1]
+    # Nearer to its start than to its end, so that the labels of arrows that cross or run side by side stay apart.
+    x, y = ((1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c for a, b, c in zip(start, middle, end, strict=True))
     return Arrow(transition, path, round(x, 1), round(y, 1), round(1.2 + 3.3 * math.sqrt(transition.count / most), 2))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from savant_reid.report.axis import duration
 from savant_reid.report.lanes import Chart
@@ -36,6 +37,29 @@ def tiles(data: RunData, chart: Chart) -> list[Tile]:
         lost = sum(count for _, what, count in drops(data.metrics) if what.startswith("frames"))
         found.append(Tile(f"{lost:,}", "frames dropped"))
     return found
+
+
+def speed_sentences(metrics: dict[str, Any]) -> list[str]:
+    found = {name: number(metrics.get(name)) for name in ("frames", "wall_seconds", "frames_per_second")}
+    frames, seconds, per_second = found.values()
+    sentences = []
+    if frames is not None and seconds is not None:
+        rate = "" if per_second is None else f", {per_second:.1f} frames/s over all cameras"
+        sentences.append(f"{frames:,.0f} frames in {duration(seconds)}{rate}.")
+    outside, memory = number(metrics.get("outside_share")), number(metrics.get("peak_memory_mb"))
+    if outside is not None:
+        sentences.append(f"{100 * outside:.1f} % of the time went to anything but models, decoding and encoding.")
+    if memory is not None:
+        sentences.append(f"Peak memory {memory:,.0f} MB.")
+    return sentences
+
+
+def started(text: Any) -> str:
+    """An ISO time as people write it; what is none is shown as it is."""
+    try:
+        return datetime.fromisoformat(str(text)).strftime("%Y-%m-%d %H:%M %Z").strip()
+    except ValueError:
+        return str(text) if text else ""
 
 
 def _found(chart: Chart) -> str:

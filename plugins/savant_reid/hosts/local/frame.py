@@ -20,8 +20,8 @@ class Frame:
     """A frame of one camera.
 
     index: counts from 0 per camera. time_ns: on the site's clock. image: (height, width, 3) uint8 BGR.
-    epoch: grows when the camera's stream starts anew (reconnect, change of resolution); the tracker starts anew with it.
-    boxes: (n, 4) float32 ltwh, pixels of `image`; after the detector these are detections, after the tracker tracked people.
+    epoch: grows when the camera's stream starts anew (reconnect, new resolution); the tracker starts anew with it.
+    boxes: (n, 4) float32 ltwh, pixels of `image`: after the detector the detections, after the tracker its people.
     confidences: (n,) float32. track_ids: (n,) int64, empty before the tracker.
     due: (n,) bool, set by the gate. embedding_of: (n,) int64 row in embeddings or -1. embeddings: (m, D) float32.
     """

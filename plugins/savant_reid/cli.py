@@ -1,0 +1,201 @@
+"""The command line: each command parses, calls one function, prints. Imports wait until they are needed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from savant_reid import __version__
+from savant_reid.errors import SavantReidError
+from savant_reid.evaluation.command import evaluate_command
+
+DEMO_MODULE = "module.yml"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+def main(verbose: bool) -> None:
+    """One person, one identity, on every camera."""
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(message)s")
+
+
+main.add_command(evaluate_command)
+
+
+@main.command("run")
+@click.argument("module", type=click.Path(path_type=Path))
+@click.option("--source", "sources", multiple=True, metavar="CAMERA=URI", help="A video file or rtsp:// address.")
+@click.option("--site", type=click.Path(path_type=Path), help="Cameras, topology, policy (default: the module's).")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything the run writes.")
+@click.option("--force", is_flag=True, help="Replace the run that --out holds.")
+@click.option("--truth", type=click.Path(path_type=Path), help="Score the result against this truth file.")
+@click.option("--serve-rtsp", is_flag=True, help="Serve each overlay at rtsp://HOST:PORT/CAMERA, and /mosaic.")
+@click.option("--rtsp-port", default=8554, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the module.")
+@click.option("--json", "as_json", is_flag=True, help="Print metrics.json when done.")
+def run_command(
+    module: Path,
+    sources: Sequence[str],
+    site: Path | None,
+    out: Path,
+    force: bool,
+    truth: Path | None,
+    serve_rtsp: bool,
+    rtsp_port: int,
+    overrides: Sequence[str],
+    as_json: bool,
+) -> None:
+    """Run MODULE (a module.yml) on files or RTSP streams; sources default to those of the site file."""
+    with _plain_errors():
+        from savant_reid.hosts.local.sources import parse_source
+        from savant_reid.run import RunRequest, run
+
+        pairs = [parse_source(text) for text in sources]
+        with _progress(out.name) as progress:
+            request = RunRequest(
+                module,
+                out,
+                pairs,
+                site,
+                truth,
+                force,
+                rtsp_port if serve_rtsp else None,
+                dict(_key_value(text) for text in overrides),
+                progress,
+            )
+            metrics = run(request)
+    _conclude(out, metrics, as_json)
+
+
+@main.command("demo")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option("--cameras", default=4, show_default=True, type=click.IntRange(1, 12))
+@click.option("--people", default=12, show_default=True, type=click.IntRange(1, 100))
+@click.option("--seconds", default=90.0, show_default=True, type=click.FloatRange(5, 3600))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything the run writes.")
+@click.option("--force", is_flag=True, help="Replace the run that --out holds.")
+@click.option("--serve-rtsp", is_flag=True, help="Serve each overlay at rtsp://HOST:PORT/CAMERA, and /mosaic.")
+@click.option("--rtsp-port", default=8554, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--json", "as_json", is_flag=True, help="Print metrics.json when done.")
+def demo_command(
+    seed: int,
+    cameras: int,
+    people: int,
+    seconds: float,
+    out: Path,
+    force: bool,
+    serve_rtsp: bool,
+    rtsp_port: int,
+    as_json: bool,
+) -> None:
+    """Simulate a site with cameras and people, and give every person one identity on all of them."""
+    with _plain_errors():
+        from savant_reid.demo import simulate
+        from savant_reid.run import RunRequest, run
+        from savant_reid.sinks.run_folder import prepare_run_folder
+
+        prepare_run_folder(out, force)
+        with _bar("simulating", "frame") as bar:
+            files = simulate(out / "site", seed, cameras, people, seconds, bar)
+        with _progress("identifying") as progress:
+            request = RunRequest(
+                _packaged_module(),
+                out,
+                list(files.videos.items()),
+                files.site,
+                files.truth,
+                force,
+                rtsp_port if serve_rtsp else None,
+                progress=progress,
+            )
+            metrics = run(request)
+    _conclude(out, metrics, as_json)
+
+
+@main.command("report")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def report_command(folder: Path) -> None:
+    """Write report.html of a run FOLDER again."""
+    with _plain_errors():
+        from savant_reid.report import write_report
+
+        click.echo(write_report(folder))
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Errors meant for the user are printed without a traceback; a missing extra is named."""
+    try:
+        yield
+    except SavantReidError as error:
+        raise click.ClickException(str(error)) from error
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("savant_reid", ""):
+            raise
+        raise click.ClickException(
+            f"the package {package!r} is missing; install the local host with: pip install 'savant-reid[local,demo]'"
+        ) from error
+
+
+@contextmanager
+def _bar(title: str, unit: str) -> Iterator[Any]:
+    from tqdm import tqdm
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    with logging_redirect_tqdm(), tqdm(desc=title, unit=unit, disable=None, dynamic_ncols=True) as bar:
+        yield bar
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[Sequence[Any]], None]]:
+    """A progress bar that counts frames and shows how far the video has come."""
+    with _bar(title, "frame") as bar:
+        first_ns: list[int] = []
+
+        def advance(frames: Sequence[Any]) -> None:
+            first_ns[:] = first_ns or [frames[0].time_ns]
+            bar.update(len(frames))
+            bar.set_postfix_str(f"{(frames[-1].time_ns - first_ns[0]) * 1e-9:.0f} s of video", refresh=False)
+
+        yield advance
+
+
+def _packaged_module() -> Path:
+    from importlib.resources import files
+
+    return Path(str(files("savant_reid_module").joinpath(DEMO_MODULE)))
+
+
+def _key_value(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise click.BadParameter(f"expected KEY=VALUE, found {text!r}", param_hint="--set")
+    return key, value
+
+
+def _conclude(out: Path, metrics: dict[str, Any], as_json: bool) -> None:
+    """The answer in a few lines on standard error, or all of it as JSON on standard output."""
+    if as_json:
+        click.echo(json.dumps(metrics))
+    lines = [
+        f"{metrics['frames']} frames of {len(metrics['cameras'])} cameras in {metrics['wall_seconds']:.1f} s "
+        f"({metrics['frames_per_second']:.0f} frames/s), {metrics['identity']['identities']} identities"
+    ]
+    scores = metrics.get("scores")
+    if scores:
+        best, alone, live = (scores[k]["IDF1"] for k in ("overall", "single_camera_tracks", "as_said_live"))
+        lines.append(f"IDF1 over all cameras {best:.3f}; said live {live:.3f}; single-camera tracks alone {alone:.3f}")
+    drops = sum(sum(camera["drops"].values()) for camera in metrics["cameras"].values())
+    lines.append(f"{drops} frames dropped" if drops else "no frame was dropped")
+    lines.append(f"report: {out / 'report.html'}")
+    click.echo("\n".join(lines), err=True)

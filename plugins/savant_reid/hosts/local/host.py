@@ -1,0 +1,169 @@
+"""The local host: cameras in, a run folder out."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from savant_reid.errors import ConfigError
+from savant_reid.hosts.local.batcher import Batcher
+from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.module_config import Module
+from savant_reid.hosts.local.overlay_outputs import MOSAIC_MOUNT, OverlayOutputs
+from savant_reid.hosts.local.pipeline import Pipeline, load_draw_func
+from savant_reid.hosts.local.rtsp_server import RtspServer
+from savant_reid.hosts.local.sources import Source
+from savant_reid.records import FrameRecord, Sink
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class HostRun:
+    """What to run. sinks: where records go; progress: called with the frames of each finished batch."""
+
+    module: Module
+    sources: Sequence[Source]
+    out: Path
+    sinks: Callable[[str], Sink]
+    serve_rtsp_port: int | None = None
+    progress: Callable[[Sequence[Frame]], None] = lambda _: None
+
+
+@dataclass
+class HostResult:
+    """What a run did: plain figures for metrics.json."""
+
+    wall_seconds: float
+    video_seconds: float
+    frames: int
+    people_frames: int
+    shared_ids_in_frame: int
+    stages: dict[str, dict[str, float]]
+    cameras: dict[str, dict[str, Any]]
+    embedding_model: str
+    stopped: bool
+
+
+def run_host(run: HostRun) -> HostResult:
+    """Runs until all files have ended, or a signal comes. Raises SavantReidError; outputs are closed in any case."""
+    batcher = Batcher(
+        run.sources,
+        batch_size=run.module.batch_size,
+        batched_push_timeout_us=run.module.batched_push_timeout_us,
+    )
+    for key in run.module.ignored_on_local_host:
+        log.debug("%s: %s has an effect on DeepStream only", run.module.path, key)
+    with ExitStack() as stack:
+        stack.callback(batcher.close)
+        batcher.start()
+        pipeline = Pipeline(run.module, {s.camera: s.stats.fps for s in run.sources if s.stats.fps > 0})
+        outputs = _outputs(run, pipeline, stack)
+        if pipeline.embedder is None:
+            raise ConfigError(f"{run.module.path}: pipeline.elements: expected an nvinfer@attribute_model, found none")
+        model = f"{pipeline.embedder.name} sha256:{pipeline.embedder.sha256}"
+        sink = run.sinks(model)
+        stack.callback(sink.close)
+        counts: Counter[str] = Counter()
+        times: list[int] = []
+        with _stop_on_signal(batcher) as stopped:
+            begin = time.perf_counter()
+            for frames, events in pipeline.run(batcher):
+                with pipeline.watch.measure("sinks"):
+                    sink.write_events(events)
+                    for frame in frames:
+                        sink.write_frame(FrameRecord(frame.index, frame.sightings(), frame.decisions))
+                _count(frames, counts)
+                times = [min(times[:1] + [f.time_ns for f in frames]), max(times[1:] + [f.time_ns for f in frames])]
+                if outputs is not None:
+                    outputs.write(frames)
+                run.progress(frames)
+            with pipeline.watch.measure("sinks"):
+                sink.close()
+            if outputs is not None:
+                outputs.close()
+            wall = time.perf_counter() - begin
+        stages = {"decode": {"seconds": batcher.decode_wait_seconds}, **pipeline.stage_seconds()}
+        return HostResult(
+            wall_seconds=wall,
+            video_seconds=(times[1] - times[0]) * 1e-9 if times else 0.0,
+            frames=counts["frames"],
+            people_frames=counts["people"],
+            shared_ids_in_frame=counts["shared"],
+            stages=stages,
+            cameras={source.camera: _camera(source) for source in run.sources},
+            embedding_model=model,
+            stopped=stopped.is_set(),
+        )
+
+
+def _outputs(run: HostRun, pipeline: Pipeline, stack: ExitStack) -> OverlayOutputs | None:
+    """Videos and RTSP, where the module draws."""
+    draw_func = load_draw_func(run.module.draw_func)
+    if draw_func is None:
+        return None
+    cameras = [source.camera for source in run.sources]
+    rtsp = None
+    if run.serve_rtsp_port is not None:
+        rtsp = RtspServer(run.serve_rtsp_port, [*cameras, MOSAIC_MOUNT])
+        stack.callback(rtsp.stop)
+        for mount in (*cameras, MOSAIC_MOUNT):
+            log.info("watch %s", rtsp.url(mount))
+    fps = {source.camera: source.stats.fps for source in run.sources}
+    outputs = OverlayOutputs(run.out, draw_func, fps, pipeline.watch, rtsp)
+    stack.callback(outputs.close)
+    return outputs
+
+
+def _count(frames: Sequence[Frame], counts: Counter[str]) -> None:
+    for frame in frames:
+        named = [decision.global_id for decision in frame.decisions if decision.global_id >= 0]
+        counts["frames"] += 1
+        counts["people"] += len(frame.track_ids)
+        counts["shared"] += len(named) - len(set(named))
+
+
+def _camera(source: Source) -> dict[str, Any]:
+    stats = source.stats
+    return {
+        "frames": stats.frames,
+        "width": stats.width,
+        "height": stats.height,
+        "fps": stats.fps,
+        "drops": dict(stats.drops),
+        "decode_errors": stats.decode_errors,
+        "reconnects": stats.reconnects,
+        "connection_errors": stats.connection_errors,
+    }
+
+
+@contextmanager
+def _stop_on_signal(batcher: Batcher) -> Iterator[threading.Event]:
+    """Yields an event that is set by a signal: the first ends the run cleanly, the second as if nobody listened."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before: Mapping[int, Any] = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, _: Any) -> None:
+        log.warning("%s: finishing; once more ends at once", signal.Signals(number).name)
+        signal.signal(number, before[number])
+        stopped.set()
+        batcher.stop()
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,70 @@
+"""Where overlay pictures go: a video per camera, the mosaic, and RTSP for those who watch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from savant_reid.hosts.local.canvas import ImageCanvas
+from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.mosaic import Mosaic
+from savant_reid.hosts.local.rtsp_server import RtspServer
+from savant_reid.hosts.local.stopwatch import Stopwatch
+from savant_reid.hosts.local.video_writer import VideoWriter
+from savant_reid.sinks.run_folder import MOSAIC, overlay_name
+
+MOSAIC_MOUNT = "mosaic"
+DEFAULT_FPS = 10.0
+
+
+class OverlayOutputs:
+    """Draws each frame once and hands the picture on.
+
+    fps: by camera, where known. rtsp: a running server, or None. Raises OutputError when a file cannot be written.
+    """
+
+    def __init__(
+        self, out: Path, draw_func: Any, fps: Mapping[str, float], watch: Stopwatch, rtsp: RtspServer | None = None
+    ) -> None:
+        self._out = out
+        self._draw_func = draw_func
+        self._fps = {camera: rate or DEFAULT_FPS for camera, rate in fps.items()}
+        self._watch = watch
+        self._rtsp = rtsp
+        self._mosaic = Mosaic(list(fps))
+        self._mosaic_fps = max(self._fps.values())
+        self._mosaic_due_ns = 0
+        self._writers: dict[str, VideoWriter] = {}
+
+    def write(self, frames: Sequence[Frame]) -> None:
+        """One batch; pictures are drawn on in place."""
+        with self._watch.measure("overlay"):
+            for frame in frames:
+                self._draw_func.draw(frame, list(frame.decisions), ImageCanvas(frame.image))
+                self._mosaic.update(frame.camera, frame.image)
+        for frame in frames:
+            self._put(frame.camera, overlay_name(frame.camera), frame.image, frame.time_ns, self._fps[frame.camera])
+        time_ns = max(frame.time_ns for frame in frames)
+        # Live frames come one by one: the mosaic keeps the pace of the fastest camera, not the sum of all.
+        if time_ns >= self._mosaic_due_ns:
+            self._mosaic_due_ns = time_ns + int(0.9e9 / self._mosaic_fps)
+            with self._watch.measure("overlay"):
+                picture = self._mosaic.render()
+            self._put(MOSAIC_MOUNT, MOSAIC, picture, time_ns, self._mosaic_fps)
+
+    def close(self) -> None:
+        """Finish all files, even when one of them fails."""
+        with self._watch.measure("encode"), ExitStack() as stack:
+            for writer in self._writers.values():
+                stack.callback(writer.close)
+
+    def _put(self, mount: str, name: str, image: Any, time_ns: int, fps: float) -> None:
+        with self._watch.measure("encode"):
+            if mount not in self._writers:
+                height, width = image.shape[:2]
+                self._writers[mount] = VideoWriter(self._out / name, (width, height), fps)
+            self._writers[mount].write(image, time_ns)
+            if self._rtsp is not None:
+                self._rtsp.push(mount, image, time_ns)

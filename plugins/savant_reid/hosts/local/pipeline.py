@@ -1,0 +1,142 @@
+"""The module's elements in the order of the YAML, run over batches of frames."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from savant_reid.errors import ConfigError
+from savant_reid.hosts.local.detector import Detector
+from savant_reid.hosts.local.embedder import Embedder
+from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.module_config import Module
+from savant_reid.hosts.local.module_schema import (
+    AttributeModelElement,
+    DetectorElement,
+    DrawFunc,
+    Element,
+    PyFuncElement,
+    TrackerElement,
+)
+from savant_reid.hosts.local.prefetch import Prefetch
+from savant_reid.hosts.local.stopwatch import Stopwatch
+from savant_reid.hosts.local.tracker import CameraTrackers, TrackerSettings
+from savant_reid.hosts.plugin import Plugin
+from savant_reid.identity.types import IdentityEvent
+
+
+class Stage(Protocol):
+    """One element at work on a batch: it changes the frames in place."""
+
+    def __call__(self, frames: Sequence[Frame]) -> object: ...
+
+
+class Pipeline:
+    """All stages of a module. The detector works one batch ahead in a thread of its own, the rest in the caller's.
+
+    frame_rates: of the cameras whose rate is known, for the tracker.
+    """
+
+    def __init__(self, module: Module, frame_rates: Mapping[str, float]) -> None:
+        self.watch = Stopwatch()
+        self.embeddings = 0
+        self.plugins: list[Plugin] = []
+        self.detector: Detector | None = None
+        self.embedder: Embedder | None = None
+        self._module = module
+        self._frame_rates = frame_rates
+        stages = [(_stage_name(element), self._stage(element)) for element in module.elements]
+        ahead = next((i + 1 for i, e in enumerate(module.elements) if isinstance(e, DetectorElement)), 0)
+        self._ahead, self._rest = stages[:ahead], stages[ahead:]
+
+    def run(self, batches: Iterable[list[Frame]]) -> Iterator[tuple[list[Frame], list[IdentityEvent]]]:
+        """Finished batches with the identity events they caused, in order."""
+        for plugin in self.plugins:
+            plugin.on_start()
+        prefetch = Prefetch(self._apply(self._ahead, frames) for frames in batches)
+        try:
+            for frames in prefetch:
+                self._apply(self._rest, frames)
+                self._check_decided(frames)
+                yield frames, [event for plugin in self.plugins for event in plugin.take_events()]
+        finally:
+            prefetch.close()
+            for plugin in self.plugins:
+                plugin.on_stop()
+
+    def stage_seconds(self) -> dict[str, dict[str, float]]:
+        """Wall seconds by stage; models say how much of theirs was inference."""
+        stages: dict[str, dict[str, float]] = {name: {"seconds": s} for name, s in self.watch.seconds.items()}
+        for name, model in (("detector", self.detector), ("embedder", self.embedder)):
+            if model is not None:
+                stages.setdefault(name, {"seconds": 0.0})["inference_seconds"] = model.inference_seconds
+        if self.embedder is not None:
+            stages["embedder"]["embeddings"] = self.embeddings
+        return stages
+
+    def _apply(self, stages: Sequence[tuple[str, Stage]], frames: list[Frame]) -> list[Frame]:
+        for name, stage in stages:
+            with self.watch.measure(name):
+                stage(frames)
+        return frames
+
+    def _stage(self, element: Element) -> Stage:
+        settings = self._module.local_host
+        if isinstance(element, DetectorElement):
+            self.detector = Detector(element, settings)
+            return self.detector.detect
+        if isinstance(element, TrackerElement):
+            return CameraTrackers(TrackerSettings.from_mapping(settings.tracker), self._frame_rates).track
+        if isinstance(element, AttributeModelElement):
+            self.embedder = Embedder(element, settings)
+            return self._embed
+        if isinstance(element, PyFuncElement):
+            plugin = load_class(element.module, element.class_name, element.kwargs)
+            if not isinstance(plugin, Plugin):
+                raise ConfigError(
+                    f"{self._module.path}: {element.name or element.class_name}: expected a subclass of "
+                    f"savant_reid.hosts.plugin.Plugin, found {element.module}.{element.class_name}"
+                )
+            self.plugins.append(plugin)
+            return plugin.process_batch
+        raise ConfigError(f"{self._module.path}: {element.element}: the local host has no stage for it")
+
+    def _embed(self, frames: Sequence[Frame]) -> None:
+        if self.embedder is not None:
+            self.embeddings += self.embedder.embed(frames)
+
+    def _check_decided(self, frames: Sequence[Frame]) -> None:
+        for frame in frames:
+            if len(frame.decisions) != len(frame.track_ids):
+                raise ConfigError(
+                    f"{self._module.path}: pipeline.elements: expected a pyfunc that decides identities "
+                    "(savant_reid.pyfuncs.identify), found none"
+                )
+
+
+def load_class(module: str, class_name: str, kwargs: Mapping[str, Any]) -> Any:
+    """An instance of a pyfunc's class. Raises ConfigError when there is none, or when it takes other kwargs."""
+    try:
+        found = getattr(importlib.import_module(module), class_name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"pyfunc {module}.{class_name}: cannot be loaded: {error}") from error
+    try:
+        return found(**kwargs)
+    except TypeError as error:
+        raise ConfigError(f"pyfunc {module}.{class_name}: kwargs: {error}") from error
+
+
+def load_draw_func(element: DrawFunc | None) -> Any | None:
+    """The module's overlay, or None where it has none."""
+    return load_class(element.module, element.class_name, element.kwargs) if element else None
+
+
+def _stage_name(element: Element) -> str:
+    if isinstance(element, DetectorElement):
+        return "detector"
+    if isinstance(element, TrackerElement):
+        return "tracker"
+    if isinstance(element, AttributeModelElement):
+        return "embedder"
+    return element.name or element.element

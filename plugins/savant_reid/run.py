@@ -1,0 +1,168 @@
+"""One run from sources to report: what `savant-reid run` and `savant-reid demo` do."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from savant_reid.errors import ConfigError
+from savant_reid.evaluation.live import read_frames
+from savant_reid.evaluation.scores import evaluate
+from savant_reid.evaluation.tracks import Tracks, read_tracks
+from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.host import HostResult, HostRun, run_host
+from savant_reid.hosts.local.module_config import Module, load_module
+from savant_reid.hosts.local.sources import open_sources
+from savant_reid.pyfuncs import shared
+from savant_reid.report import write_report
+from savant_reid.sinks.folder_sink import open_run_sinks
+from savant_reid.sinks.metrics import write_metrics
+from savant_reid.sinks.run_folder import FRAMES, METRICS, SITE, TRACKS, TRUTH, prepare_run_folder
+from savant_reid.site import Site, load_site, site_of_cameras, write_site
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """sources: (camera, uri) pairs; none takes those of the site file. site: the site file; by default the module's
+    own if it knows all the cameras, else a site of nothing but their names. truth: to score the result against."""
+
+    module: Path
+    out: Path
+    sources: Sequence[tuple[str, str]] = ()
+    site: Path | None = None
+    truth: Path | None = None
+    force: bool = False
+    serve_rtsp_port: int | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    progress: Callable[[Sequence[Frame]], None] = lambda _: None
+
+
+def run(request: RunRequest) -> dict[str, Any]:
+    """Runs a module and writes its whole run folder; returns what is in metrics.json. Raises SavantReidError."""
+    module = load_module(request.module, request.overrides)
+    site, folder = _choose_site(request, module)
+    pairs = _pairs(request, site, folder)
+    truth = read_tracks(request.truth) if request.truth else None
+    sources = open_sources(pairs)
+    prepare_run_folder(request.out, request.force)
+    site_copy = request.out / SITE
+    write_site(site, site_copy)
+    if request.truth and request.truth.resolve() != (request.out / TRUTH).resolve():
+        shutil.copyfile(request.truth, request.out / TRUTH)
+    module = load_module(request.module, {**request.overrides, "parameters.site": str(site_copy.resolve())})
+    started = datetime.now(timezone.utc)
+    shared.forget(site_copy)
+    try:
+        result = run_host(
+            HostRun(
+                module,
+                sources,
+                request.out,
+                lambda model: open_run_sinks(request.out, site.site, model),
+                request.serve_rtsp_port,
+                request.progress,
+            )
+        )
+        metrics = _metrics(result, site, module, started, shared.resolver_for(site_copy))
+    finally:
+        shared.forget(site_copy)
+    if truth is not None and not result.stopped:
+        metrics["scores"] = score_run(truth, request.out)
+    write_metrics(request.out / METRICS, metrics)
+    write_report(request.out)
+    return metrics
+
+
+def score_run(truth: Tracks, out: Path) -> dict[str, Any]:
+    """Scores of a run folder: its repaired tracks.csv overall and per camera, beside what single-camera tracks alone
+    would get and what was said live, in the moment."""
+    result, live = read_tracks(out / TRACKS), read_frames(out / FRAMES)
+    repaired = evaluate(truth, result)
+    alone = evaluate(truth, result, identity="track", per_camera=False)
+    return {
+        "overall": repaired.overall.to_json(),
+        "single_camera_tracks": alone.overall.to_json(),
+        "as_said_live": evaluate(truth, live, per_camera=False).overall.to_json(),
+        "cameras": {name: score.to_json() for name, score in repaired.cameras.items()},
+    }
+
+
+def _choose_site(request: RunRequest, module: Module) -> tuple[Site, Path]:
+    """The site, and the folder that its relative sources start from."""
+    cameras = [camera for camera, _ in request.sources]
+    named = request.site
+    if named is None:
+        default = (module.parameters.model_extra or {}).get("site")
+        own = (module.path.parent / str(default)) if default else None
+        if own is not None and own.exists():
+            site = load_site(own)
+            if set(cameras) <= set(site.cameras):
+                return site, own.parent
+        log.info("no site file knows the cameras %s: their names are all that is known", ", ".join(cameras))
+        return site_of_cameras(cameras), Path()
+    site = load_site(named)
+    unknown = [camera for camera in cameras if camera not in site.cameras]
+    if unknown:
+        raise ConfigError(
+            f"{named}: cameras: expected {', '.join(unknown)} of the command line among them, "
+            f"found {', '.join(site.cameras)}"
+        )
+    return site, named.parent
+
+
+def _pairs(request: RunRequest, site: Site, folder: Path) -> list[tuple[str, str]]:
+    """Cameras and their addresses: the command line's, else the site file's."""
+    if request.sources:
+        return list(request.sources)
+    pairs = []
+    for name, camera in site.cameras.items():
+        if camera.source is None:
+            raise ConfigError(f"cameras.{name}: expected a source in the site file or --source {name}=URI, found none")
+        pairs.append((name, camera.source if "://" in camera.source else str(folder / camera.source)))
+    return pairs
+
+
+def _metrics(result: HostResult, site: Site, module: Module, started: datetime, resolver: Any) -> dict[str, Any]:
+    stages = result.stages
+    inference = sum(stage.get("inference_seconds", 0.0) for stage in stages.values())
+    spent = sum(stage["seconds"] for name, stage in stages.items() if name not in ("decode", "encode"))
+    fps = result.frames / max(1, len(result.cameras)) / result.video_seconds if result.video_seconds else 0.0
+    person_seconds = result.people_frames / fps if fps else 0.0
+    embeddings = int(stages.get("embedder", {}).get("embeddings", 0))
+    counts = resolver.counts
+    states = ("provisional", "confirmed", "ambiguous")
+    return {
+        "site": site.site,
+        "module": module.name,
+        "embedding_model": result.embedding_model,
+        "started_at": started.isoformat(timespec="seconds"),
+        "stopped_early": result.stopped,
+        "wall_seconds": result.wall_seconds,
+        "video_seconds": result.video_seconds,
+        "frames": result.frames,
+        "frames_per_second": result.frames / result.wall_seconds if result.wall_seconds else 0.0,
+        "stages": stages,
+        "outside_share": max(0.0, spent - inference) / result.wall_seconds if result.wall_seconds else 0.0,
+        "cameras": result.cameras,
+        "identity": {
+            "identities": resolver.identities,
+            "events": {k: v for k, v in sorted(counts.items()) if k not in states},
+            "decisions": {state: counts[state] for state in states},
+            "embeddings": embeddings,
+            "accepted_embeddings": resolver.accepted,
+            "embeddings_per_person_second": embeddings / person_seconds if person_seconds else 0.0,
+            "refused_embeddings": dict(resolver.refused),
+            "shared_ids_in_frame": result.shared_ids_in_frame,
+            "similarity": resolver.scores.summary(),
+        },
+        "scores": None,
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }

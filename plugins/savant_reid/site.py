@@ -1,0 +1,161 @@
+"""site.yml: the user's cameras, what is known of the ways between them, and the policy; unknown keys are errors."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from savant_reid.errors import ConfigError, OutputError
+from savant_reid.identity.policy import Policy
+from savant_reid.identity.topology import Topology, Window
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def _seconds(value: Any) -> Any:
+    """'90', '90s', '15m', '12h', '2d' or a number of seconds."""
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", value)
+        if not match:
+            raise ValueError(f"expected a duration like 90s, 15m, 12h or 2d, found {value!r}")
+        return float(match[1]) * _UNITS[match[2] or "s"]
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Camera(_Strict):
+    """source: a file (relative to site.yml) or rtsp:// address. plan: [x, y] on the floor plan, metres."""
+
+    source: str | None = None
+    plan: tuple[float, float] | None = None
+
+
+class Transition(_Strict):
+    """Who can walk where, in how many seconds."""
+
+    from_: str = Field(alias="from")
+    to: str
+    seconds: tuple[float, float]
+    both_ways: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Transition:
+        earliest, latest = self.seconds
+        if not 0 <= earliest < latest:
+            raise ValueError(f"expected seconds: [earliest, latest] with 0 <= earliest < latest, found {self.seconds}")
+        return self
+
+
+class Identity(_Strict):
+    """How identities are decided and kept; see identity.policy."""
+
+    policy: Literal["open_set"] = "open_set"
+    target_fpir: float = Field(default=0.01, gt=0, lt=1)
+    retention: Seconds = 12 * 3600.0
+    capacity: int = Field(default=100_000, ge=1, le=10_000_000)
+
+
+class Site(_Strict):
+    """A whole site.yml. rooms: name to [x, y, width, depth] in metres, for drawing only."""
+
+    site: str = Field(min_length=1)
+    cameras: dict[str, Camera] = Field(min_length=1)
+    rooms: dict[str, tuple[float, float, float, float]] = {}
+    transitions: list[Transition] = []
+    overlaps: list[tuple[str, str]] = []
+    identity: Identity = Identity()
+
+    @model_validator(mode="after")
+    def _cameras_exist(self) -> Site:
+        named = [(f"transitions[{i}]", name) for i, t in enumerate(self.transitions) for name in (t.from_, t.to)]
+        named += [(f"overlaps[{i}]", name) for i, pair in enumerate(self.overlaps) for name in pair]
+        for where, name in named:
+            if name not in self.cameras:
+                raise ValueError(f"{where}: expected one of the cameras {', '.join(self.cameras)}, found {name!r}")
+        return self
+
+    def topology(self) -> Topology:
+        """The declared prior of who can walk where."""
+        windows: dict[tuple[str, str], Window] = {}
+        for transition in self.transitions:
+            windows[transition.from_, transition.to] = Window(*transition.seconds)
+            if transition.both_ways:
+                windows[transition.to, transition.from_] = Window(*transition.seconds)
+        return Topology(list(self.cameras), windows, self.overlaps)
+
+    def policy(self) -> Policy:
+        """The identity section in the core's own words."""
+        asked = self.identity
+        return Policy(asked.target_fpir, asked.retention, asked.capacity)
+
+
+def load_site(path: Path) -> Site:
+    """Read and check site.yml; raises ConfigError naming file, line, key, expected and found."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: expected a site file that can be read, found: {error}") from error
+    try:
+        data, root = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: expected YAML, found: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: expected a mapping with the keys site and cameras, found {type(data).__name__}")
+    cameras = data.get("cameras")
+    if isinstance(cameras, dict):
+        data["cameras"] = {name: {} if camera is None else camera for name, camera in cameras.items()}
+    try:
+        return Site.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(path, root, problem) for problem in error.errors())) from None
+
+
+def write_site(site: Site, path: Path) -> None:
+    """A site file that loads as the same site."""
+    data = site.model_dump(mode="json", by_alias=True, exclude_none=True)
+    try:
+        path.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def site_of_cameras(cameras: list[str]) -> Site:
+    """The least site: names and nothing else."""
+    return Site(site="unnamed", cameras={name: Camera() for name in cameras})
+
+
+def _explain(path: Path, root: yaml.Node | None, problem: Any) -> str:
+    """One line per problem: file:line: key: what was expected, what was found."""
+    location = [part for part in problem["loc"] if part != "function-before"]
+    key = ".".join(str(part) for part in location)
+    line = _line_of(root, location)
+    if problem["type"] == "extra_forbidden":
+        return f"{path}:{line}: {key}: unknown key"
+    found = "" if problem["type"] in ("missing", "value_error") else f", found {problem['input']!r}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{path}:{line}: {f'{key}: ' if key else ''}{message}{found}"
+
+
+def _line_of(node: yaml.Node | None, location: list[Any]) -> int:
+    """The line (from 1) of the deepest part of `location` that the file has."""
+    line = node.start_mark.line + 1 if node else 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            pairs = [(key, value) for key, value in node.value if key.value == str(part)]
+            if not pairs:
+                return line
+            line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from savant_reid.identity.policy import Policy, Tuning
+from savant_reid.identity.resolver import Resolver
+from savant_reid.identity.score_model import ScoreModel
+from savant_reid.identity.topology import Topology, Window
+from savant_reid.identity.types import EventKind, Reason, State, Unmatched
+
+from tests.identity.scenes import FRAME_NS, People, Visit, frames, run, sightings, visits, walk_about
+
+CAMERAS = ["door", "hall", "till"]
+WINDOWS = {("door", "hall"): Window(2, 20), ("hall", "till"): Window(2, 20)}
+
+
+def resolver(**policy: float) -> Resolver:
+    """An engine that knows the spread of these made-up embeddings, so that tests are about decisions."""
+    scores = ScoreModel(same_mean=0.92, different_mean=0.3, std=0.1, prior_weight=100)
+    return Resolver(Topology(CAMERAS, WINDOWS), Policy(**{"capacity": 200, **policy}), scores=scores)
+
+
+def test_one_person_keeps_one_identity_over_three_cameras():
+    scene = visits((7, "door", 0, 6), (7, "hall", 10, 16), (7, "till", 20, 26), (7, "door", 60, 66))
+    core = resolver()
+    latest = run(core, frames(scene, People(1)))
+    assert {d.identity for d in latest.values()} == {1}
+    assert all(d.state is State.CONFIRMED and d.probability > 0.9 for d in latest.values())
+    assert core.identities == 1
+
+
+def test_two_people_get_two_identities():
+    scene = visits((1, "door", 0, 6), (2, "door", 1, 7), (2, "hall", 11, 16), (1, "hall", 12, 17))
+    latest = run(resolver(), frames(scene, People(2)))
+    assert latest[1].identity == latest[4].identity
+    assert latest[2].identity == latest[3].identity
+    assert latest[1].identity != latest[2].identity
+
+
+def test_before_there_is_evidence_nobody_is_named():
+    core = resolver()
+    [decision] = core.resolve([sightings("door", 0, visits((1, "door", 0, 5)), None)])
+    assert decision.identity == Unmatched(Reason.TOO_LITTLE_EVIDENCE)
+    assert decision.state is State.PROVISIONAL
+    assert decision.global_id == -1
+
+
+def test_nobody_is_in_two_places_at_once():
+    """Two look-alikes (the same embedding) on screen together are two people, in one camera or in two."""
+    scene = visits((1, "door", 0, 6), (1, "hall", 0.5, 6), (1, "door", 1, 6))
+    latest = run(resolver(), frames(scene, People(3)))
+    assert len({d.identity for d in latest.values()}) == 3
+
+
+def test_overlapping_cameras_share_an_identity():
+    topology = Topology(["left", "right"], overlaps=[("left", "right")])
+    scene = visits((1, "left", 0, 8), (1, "right", 2, 10), (1, "left", 14, 20))
+    latest = run(Resolver(topology, Policy(capacity=100)), frames(scene, People(4)))
+    assert len({d.identity for d in latest.values()}) == 1
+
+
+def test_a_walk_that_is_too_quick_makes_a_match_doubtful():
+    """The same weak resemblance convinces when the walk fits, and not when it takes half a second."""
+    fits, quick = (
+        visits((1, "door", 0, 6), (1, "hall", 6 + gap, 12 + gap), (2, "till", 0, 12), (3, "till", 0, 12))
+        for gap in (5.0, 0.6)
+    )
+    answers = []
+    for scene in (fits, quick):
+        latest = run(resolver(target_fpir=0.05), frames(scene, People(5, noise=0.16)))
+        answers.append(latest[2].identity == latest[1].identity)
+    assert answers == [True, False]
+
+
+def test_second_thoughts_are_events():
+    """The true owner of an identity comes in while a look-alike holds it: the look-alike is split off."""
+    people = People(6, noise=0.05)
+    near = people.crop(1)
+    people._centres[2] = near + 0.9 * people.crop(9)
+    scene = visits((1, "door", 0, 8), (2, "hall", 14, 40), (1, "hall", 24, 40))
+    core = resolver()
+    latest, events = {}, []
+    for batch in frames(scene, people):
+        latest.update({d.track_id: d for d in core.resolve(batch)})
+        events += core.take_events()
+    assert latest[3].identity == latest[1].identity
+    assert latest[2].identity != latest[1].identity
+    assert [e.global_id for e in events if e.kind is EventKind.CREATED] == [1, 2]
+
+
+def test_a_founder_found_to_be_known_is_merged():
+    """Poor crops first: the return is taken for somebody new, good crops later repair it in the open."""
+    people, blur = People(7), People(7, noise=0.45)
+    people.crop(1), blur.crop(1)
+    blur._centres = people._centres
+    core = resolver()
+    run(core, frames(visits((1, "door", 0, 8)), people))
+    core.take_events()
+    second = Visit(1, "hall", 0, 9, track_id=50)
+    for step in range(90):
+        time_ns = (120 + step) * FRAME_NS
+        source = blur if step < 12 else people
+        [decision] = core.resolve([sightings("hall", time_ns, [second], source if step % 2 == 0 else None)])
+    events = core.take_events()
+    assert [e.kind for e in events if e.kind is not EventKind.CONFIRMED] == [EventKind.CREATED, EventKind.MERGED]
+    merged = next(e for e in events if e.kind is EventKind.MERGED)
+    assert (merged.global_id, merged.other_id) == (2, 1)
+    assert decision.identity == 1
+    assert core.identities == 1
+
+
+def test_broken_embeddings_are_refused_and_counted():
+    core = resolver()
+    scene = visits((1, "door", 0, 5), (2, "door", 0, 5), (3, "door", 0, 5))
+    good = sightings("door", 0, scene, People(8))
+    good.embeddings[0] = np.nan
+    good.embeddings[1] = 0.0
+    core.resolve([good])
+    short = sightings("door", FRAME_NS, scene, People(8))
+    core.resolve([_with_embeddings(short, short.embeddings[:, :16])])
+    assert core.refused == {"not_finite": 1, "zero": 1, "wrong_length": 3}
+    assert core.accepted == 1
+
+
+def _with_embeddings(frame, embeddings):
+    return type(frame)(**{**frame.__dict__, "embeddings": embeddings})
+
+
+def test_an_unknown_camera_is_named():
+    with pytest.raises(KeyError, match=r"door, hall, till.*found 'roof'"):
+        resolver().resolve([sightings("roof", 0, visits((1, "roof", 0, 5)), None)])
+
+
+def test_retention_forgets():
+    core = resolver(retention_s=60.0)
+    run(core, frames(visits((1, "door", 0, 6), (2, "hall", 100, 200)), People(9)))
+    events = core.take_events()
+    assert [(e.global_id, e.reason) for e in events if e.kind is EventKind.EXPIRED] == [(1, "retention")]
+    assert core.identities == 1
+
+
+def test_capacity_is_never_exceeded():
+    core = resolver(capacity=5)
+    scene = visits(*[(p, "door", 7 * p, 7 * p + 5) for p in range(12)])
+    latest = run(core, frames(scene, People(10)))
+    assert core.identities == 5
+    assert len({d.identity for d in latest.values()}) == 12
+    assert sum(e.kind is EventKind.EXPIRED and e.reason == "capacity" for e in core.take_events()) == 7
+
+
+def test_a_gallery_full_of_people_on_screen_takes_nobody_in():
+    core = resolver(capacity=2)
+    latest = run(core, frames(visits(*[(p, "door", 0, 5) for p in range(3)]), People(11)))
+    unmatched = [d for d in latest.values() if not isinstance(d.identity, int)]
+    assert [d.identity for d in unmatched] == [Unmatched(Reason.GALLERY_FULL)]
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6), noise=st.floats(0.02, 0.6), persons=st.integers(1, 6))
+def test_invariants_hold_whatever_the_embeddings_say(seed, noise, persons):
+    """One to one per moment, probabilities are probabilities, ids are never used twice, replay is exact."""
+    scene = walk_about(persons, CAMERAS, rounds=3, seed=seed)
+
+    def answers():
+        core = resolver()
+        said = [core.resolve(batch) for batch in frames(scene, People(seed, noise))]
+        return said, core.take_events()
+
+    said, events = answers()
+    for decisions in said:
+        named = [d.identity for d in decisions if isinstance(d.identity, int)]
+        assert len(named) == len(set(named))
+        assert all(0.0 <= d.probability <= 1.0 for d in decisions)
+    created = [e.global_id for e in events if e.kind is EventKind.CREATED]
+    assert created == sorted(set(created))
+    assert answers() == (said, events)
+
+
+def test_tuning_changes_when_a_decision_is_made():
+    slow = Resolver(Topology(CAMERAS), Policy(capacity=10), Tuning(min_embeddings=10, decide_after_s=2.0))
+    named_at = [
+        step
+        for step, batch in enumerate(frames(visits((1, "door", 0, 5)), People(12)))
+        if any(isinstance(d.identity, int) for d in slow.resolve(batch))
+    ]
+    assert named_at[0] == 18
