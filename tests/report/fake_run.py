@@ -105,8 +105,7 @@ def walk(dice, cameras, people, seconds):
 
 def confuse(dice, stays, people):
     """The mistakes that a report must show: a stay under somebody else's identity, and one under a new identity."""
-    late = [stay for stay in stays if stay.track_id % 7 == 5]
-    for i, stay in enumerate(late[: max(2, people // 8)]):
+    for i, stay in enumerate(dice.sample(stays, min(len(stays), max(3, people // 5)))):
         stay.global_id = people + i if i % 2 else dice.randrange(people)
 
 

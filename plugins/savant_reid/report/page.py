@@ -20,6 +20,8 @@ from savant_reid.report.transitions import find_transitions
 from savant_reid.report.verdict import speed_sentences, started, tiles, verdict
 from savant_reid.sinks.run_folder import REPORT
 
+SHOWN_WALKS = 16
+
 
 def write_report(run: Path) -> Path:
     """Writes `report.html` into the run folder from that folder's files, and returns its path.
@@ -64,6 +66,7 @@ def _view(data: RunData) -> dict[str, Any]:
         "shown_lanes": SHOWN_LANES,
         "unnamed": unnamed,
         "transitions": transitions,
+        "shown_walks": SHOWN_WALKS,
         "plan": draw_plan(data.site, colours, transitions) if data.cameras else None,
         "plan_width": WIDTH_PX,
         "camera_px": CAMERA_PX,

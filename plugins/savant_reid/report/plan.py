@@ -15,6 +15,8 @@ MARGIN_PX = 56.0
 CAMERA_PX = 15.0
 # Place of an arrow's label on its curve, 0 start, 1 end.
 LABEL_AT = 0.36
+# Arrows with less than this share of the busiest one's walks are drawn pale and without number: the table has them all.
+RARE_SHARE = 0.04
 Point = tuple[float, float]
 
 
@@ -41,6 +43,12 @@ class Arrow:
     label_x: float
     label_y: float
     stroke_px: float
+    is_rare: bool
+
+    @property
+    def is_odd(self) -> bool:
+        """More than a fifth of the walks are outside the window: no single mistake explains that."""
+        return self.transition.outside * 5 > self.transition.count
 
 
 @dataclass
@@ -106,7 +114,8 @@ def _arrow(transition: Transition, source: Spot, target: Spot, most: int) -> Arr
     path = f"M{start[0]:.1f},{start[1]:.1f} Q{middle[0]:.1f},{middle[1]:.1f} {end[0]:.1f},{end[1]:.1f}"
     # Nearer to its start than to its end, so that the labels of arrows that cross or run side by side stay apart.
     x, y = ((1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c for a, b, c in zip(start, middle, end, strict=True))
-    return Arrow(transition, path, round(x, 1), round(y, 1), round(1.2 + 3.3 * math.sqrt(transition.count / most), 2))
+    stroke_px = round(1.2 + 3.3 * math.sqrt(transition.count / most), 2)
+    return Arrow(transition, path, round(x, 1), round(y, 1), stroke_px, transition.count < RARE_SHARE * most)
 
 
 def _towards(spot: Spot, point: Point, distance: float) -> Point:

@@ -40,13 +40,18 @@ def true_persons(rows: Rows, truth: Rows) -> np.ndarray:
 
 
 def main_persons(rows: Rows, persons: np.ndarray) -> tuple[dict[int, int], dict[int, int]]:
-    """Identity to the person it mostly is, and person to the identity that mostly is them; counted in rows."""
+    """Identity to the person it mostly is, and person to the identity that mostly is them; counted in rows.
+
+    An identity that is mostly this person goes before one that is mostly somebody else.
+    """
     known = (persons >= 0) & (rows.global_id >= 0)
-    pairs = Counter(zip(rows.global_id[known].tolist(), persons[known].tolist(), strict=True))
+    counts = Counter(zip(rows.global_id[known].tolist(), persons[known].tolist(), strict=True))
+    pairs = sorted(counts, key=lambda pair: (-counts[pair], pair))
     person_of: dict[int, int] = {}
     identity_of: dict[int, int] = {}
-    for (identity, person), _ in sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0])):
+    for identity, person in pairs:
         person_of.setdefault(identity, person)
+    for identity, person in sorted(pairs, key=lambda pair: person_of[pair[0]] != pair[1]):
         identity_of.setdefault(person, identity)
     return person_of, identity_of
 

@@ -23,7 +23,7 @@ def verdict(data: RunData, chart: Chart) -> str:
 
 def tiles(data: RunData, chart: Chart) -> list[Tile]:
     found = [
-        Tile(_found(chart), "identities found, of people there" if chart.people is not None else "identities found")
+        Tile(str(len(chart.lanes)), "identities" + (f" for {chart.people} people" if chart.people is not None else ""))
     ]
     idf1, alone = _idf1(data, "overall"), _idf1(data, "single_camera_tracks")
     if idf1 is not None:
@@ -60,10 +60,6 @@ def started(text: Any) -> str:
         return datetime.fromisoformat(str(text)).strftime("%Y-%m-%d %H:%M %Z").strip()
     except ValueError:
         return str(text) if text else ""
-
-
-def _found(chart: Chart) -> str:
-    return f"{len(chart.lanes)} of {chart.people}" if chart.people is not None else str(len(chart.lanes))
 
 
 def _people(data: RunData, chart: Chart) -> str:
