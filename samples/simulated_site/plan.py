@@ -73,7 +73,7 @@ def _camera(x: float, y: float, width: float, depth: float, rng: np.random.Gener
     yaw = math.atan2(y + depth * 0.5 - cy, x + width * 0.5 - cx) + rng.normal(0, 0.05)
     height = rng.uniform(2.4, 3.5)
     pitch = math.atan2(height - 0.9, rng.uniform(4.6, 6.2))
-    return Camera(cx, cy, float(height), float(yaw), float(pitch), math.radians(rng.uniform(68, 82)), **random_sensor(rng))  # type: ignore[arg-type]
+    return Camera(cx, cy, float(height), float(yaw), float(pitch), math.radians(rng.uniform(64, 80)), **random_sensor(rng))  # type: ignore[arg-type]
 
 
 def _doors(sides: list[int], x: float, y: float, width: float, depth: float, camera: Camera, rng: np.random.Generator) -> tuple[Door, ...]:

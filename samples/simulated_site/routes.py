@@ -18,9 +18,11 @@ SPEEDS = (1.0, 1.6)  # m/s
 AWAY_SECONDS = (8.0, 20.0)  # outside, before coming back by the same door
 DWELL_SECONDS = (1.5, 6.0)
 PAIR_HALF_M = 0.33
+KEEP_RIGHT_M = 0.28  # in doorways, so that two people can pass
 APART_M = 0.62
-_CANDIDATES = 6
-_BUSY = 4  # people in a room from which others rather stay away
+WAIT_SECONDS = 4.0  # at most, out of sight before a room that is crowded
+_CANDIDATES = 16
+_BUSY = 3  # people in a room from which others rather stay away
 
 
 @dataclass
@@ -91,37 +93,42 @@ class Walker:
         for d, (other, _), _ in exits:
             soon = min(frame + 15 * self.fps, self.diary.rooms.shape[1] - 1)
             busy = int((self.diary.rooms[:, max(0, soon)] == other).sum())
-            weights.append((0.25 if d == door else 1.0) * (0.15 if busy >= _BUSY else 1.0 / (1 + busy)))
+            weights.append((0.25 if d == door else 1.0) * (0.04 if busy >= _BUSY else 1.0 / (1 + busy) ** 2))
         pick = exits[int(self.rng.choice(len(exits), p=np.array(weights) / sum(weights)))]
         return pick[0], pick[1], pick[2] / speed
 
     def _visit(self, group: Group, room: int, door_in: int, door_out: int, frame: int) -> int:
         """Write the best of some candidate walks through a room into the diary; returns the frames it takes."""
-        best, best_gap = None, -1.0
-        for _ in range(_CANDIDATES):
+        best, best_gap, best_wait = None, -1.0, 0
+        for attempt in range(_CANDIDATES):
             made = self._candidate(group, room, door_in, door_out)
+            wait = int(self.rng.uniform(0, WAIT_SECONDS) * self.fps) if attempt > 1 else 0
             if made is None:
                 continue
-            gap = self._gap(group, made, room, frame)
+            gap = self._gap(group, made, room, frame + wait)
             if gap > best_gap:
-                best, best_gap = made, gap
+                best, best_gap, best_wait = made, gap, wait
             if gap > APART_M:
                 break
         if best is None:
             raise RuntimeError(f"no way from door {door_in} to door {door_out} of room {room}")
+        self._write(group, best, room, frame + best_wait)
+        return best_wait + best.shape[1]
+
+    def _write(self, group: Group, poses: np.ndarray, room: int, frame: int) -> None:
         frames = self.diary.rooms.shape[1]
-        first, last = max(0, frame), min(frames, frame + best.shape[1])
+        first, last = max(0, frame), min(frames, frame + poses.shape[1])
+        if last <= first:
+            return
         for k, member in enumerate(group.members):
-            if last > first:
-                self.diary.rooms[member, first:last] = room
-                self.diary.poses[member, first:last] = best[k, first - frame : last - frame]
-        return best.shape[1]
+            self.diary.rooms[member, first:last] = room
+            self.diary.poses[member, first:last] = poses[k, first - frame : last - frame]
 
     def _candidate(self, group: Group, room: int, door_in: int, door_out: int) -> np.ndarray | None:
         """Poses (members, n, len(POSE)) of a walk with some stops, or None where a random stop cannot be reached."""
         rng, grid, place = self.rng, self.grids[room], self.plan.rooms[room]
         wide = len(group.members) > 1
-        legs = [_stub(place, door_in, inwards=True)]
+        legs = [_stub(place, door_in, 0.0 if wide else KEEP_RIGHT_M, inwards=True)]
         stops, here = [], legs[0][-1]
         spots = self.spots[room]
         for _ in range(int(rng.choice([0, 1, 2], p=[0.25, 0.5, 0.25])) if len(spots) else 0):
@@ -132,11 +139,12 @@ class Walker:
             legs.append(leg)
             stops.append((sum(_length(p) for p in legs), goal))
             here = goal
-        goal = place.door_point(place.doors[door_out], -0.7)
+        way_out = _stub(place, door_out, 0.0 if wide else KEEP_RIGHT_M, inwards=False)
+        goal = way_out[0]
         leg = grid.route(here, goal, wide=wide) if np.hypot(*(goal - here)) > 0.05 else np.stack([here, goal])
         if leg is None:
             return None
-        legs += [leg, _stub(place, door_out, inwards=False)]
+        legs += [leg, way_out]
         raw = resample(np.concatenate([legs[0]] + [p[1:] for p in legs[1:]]))
         path = smooth(raw)
         halts = [Stop(_along(path, raw, at), float(rng.uniform(*DWELL_SECONDS)), _facing(place, point, rng)) for at, point in stops]
@@ -170,11 +178,14 @@ class Walker:
         return gap
 
 
-def _stub(room: Room, door: int, *, inwards: bool) -> np.ndarray:
-    """From behind the wall through the doorway to the floor before it, or back."""
+def _stub(room: Room, door: int, right_m: float, *, inwards: bool) -> np.ndarray:
+    """From behind the wall through the doorway to the floor before it, or back, right_m to the right of the middle."""
     d = room.doors[door]
-    turn = np.stack([room.door_point(d, STUB_OUT_M, STUB_END_M), room.door_point(d, STUB_OUT_M, 0.0), room.door_point(d, -0.7)])
-    return turn if inwards else turn[::-1]
+    points = np.stack([room.door_point(d, STUB_OUT_M, STUB_END_M), room.door_point(d, STUB_OUT_M, 0.0), room.door_point(d, -0.7)])
+    points = points if inwards else points[::-1]
+    steps = np.diff(points, axis=0)
+    rights = np.stack([steps[:, 1], -steps[:, 0]], axis=1) / np.hypot(*steps.T)[:, None]
+    return points + right_m * np.stack([rights[0], rights[0] + rights[1], rights[1]])
 
 
 def _length(points: np.ndarray) -> float:

@@ -7,7 +7,7 @@ import math
 import yaml
 
 from simulated_site.plan import STUB_END_M, STUB_OUT_M, Link
-from simulated_site.routes import AWAY_SECONDS, DWELL_SECONDS, SPEEDS
+from simulated_site.routes import AWAY_SECONDS, DWELL_SECONDS, SPEEDS, WAIT_SECONDS
 from simulated_site.site import Site
 
 SLACK_SECONDS = 1.0
@@ -18,12 +18,13 @@ def transit_window(site: Site, link: Link) -> list[float]:
     """Seconds between the last sight in one room and the first in the other, at least and at most.
 
     Least: the corridor and the hidden half of both stubs, at a brisk walk. Most: besides, a walk across the unseen parts of both rooms
-    (up to the room's diagonal) and two stops there, slowly.
+    (up to half of the room's diagonal) and one stop there, slowly, and a wait in the corridor.
     """
     stub_m = STUB_OUT_M + STUB_END_M
     diagonals = sum(math.hypot(site.plan.rooms[r].width, site.plan.rooms[r].depth) for r in (link.room_a, link.room_b))
     least = (link.length_m + STUB_END_M) / (SPEEDS[1] * FAST_MARGIN) - SLACK_SECONDS
-    most = (link.length_m + 2 * stub_m + diagonals) / SPEEDS[0] + 2 * DWELL_SECONDS[1] + SLACK_SECONDS
+    walk = (link.length_m + 2 * stub_m + 0.5 * diagonals) / SPEEDS[0]
+    most = walk + DWELL_SECONDS[1] + WAIT_SECONDS + SLACK_SECONDS
     return [round(max(0.5, least), 1), round(most, 1)]
 
 
