@@ -1,0 +1,19 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_folder() -> Path:
+    """The folder with real footage and models, which is no part of the project; tests that need it skip without it."""
+    folder = Path(os.environ.get("SAVANT_REID_REAL") or ROOT.parent / "shared" / "real")
+    if not (folder / "retail.mp4").is_file():
+        pytest.skip(f"no real footage: {folder} is absent (SAVANT_REID_REAL may name another folder)")
+    return folder
