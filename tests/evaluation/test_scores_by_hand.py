@@ -85,6 +85,13 @@ def test_iou_threshold_counts_from_itself_on(tracks: Make) -> None:
     assert evaluate(truth, result, iou_threshold=1 / 3).overall.recall == 1
 
 
+def test_the_nearer_box_is_the_match(tracks: Make) -> None:
+    # In frame 0 two people 3 px apart (IoU 7/13) may both be either result; in frame 1 it shows who was who.
+    truth = tracks([(A, 0, 1, 1, 0.0), (A, 0, 2, 2, 3.0), (A, 1, 1, 1, 0.0), (A, 1, 2, 2, 50.0)])
+    score = evaluate(truth, truth).overall
+    assert (score.id_switches, score.mota, score.idf1, score.assa) == (0, 1, 1, 1)
+
+
 def test_precision_and_recall_with_a_miss_and_two_false_alarms(tracks: Make) -> None:
     truth = tracks(person(A, range(4), 1))
     result = tracks([*person(A, range(3), 1), (A, 0, 8, 5, 200.0), (A, 3, 9, 6, 200.0)])

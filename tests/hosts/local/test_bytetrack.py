@@ -137,6 +137,14 @@ def test_of_two_tracks_in_one_place_the_older_stays() -> None:
     assert ids_of(tracker, 100) == [1]
 
 
+def test_a_new_track_in_the_place_of_a_lost_one_goes() -> None:
+    tracker = ByteTrack(30, match_threshold=0.1)  # so strict that the lost track may not take its own person back
+    assert ids_of(tracker, 100) == [1]
+    ids_of(tracker)
+    for _ in range(4):
+        assert ids_of(tracker, 100, confidence=0.7) == []
+
+
 def test_every_state_has_an_answer_to_every_event_and_removed_is_the_end() -> None:
     assert LIFECYCLE.shape == (len(Life), len(Event))
     assert (LIFECYCLE[:, Event.EXPIRED] == Life.REMOVED).all()
