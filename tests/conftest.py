@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, and no deadline: the tests share their machine with others.
+settings.register_profile("savant-reid", derandomize=True, deadline=None)
+settings.load_profile("savant-reid")
 
 ROOT = Path(__file__).parents[1]
 
