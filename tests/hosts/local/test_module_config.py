@@ -101,6 +101,12 @@ def test_override_of_an_unknown_key_is_refused_by_its_name(tmp_path: Path) -> No
     )
 
 
+@pytest.mark.parametrize(("key", "value"), [("pipeline.elements[9].name", "a"), ("pipeline.elements", "[")])
+def test_override_that_cannot_be_made(tmp_path: Path, key: str, value: str) -> None:
+    message = refusal(tmp_path, overrides={key: value})
+    assert f"override {key}={value}: " in message
+
+
 @pytest.mark.parametrize(
     ("old", "new", "key", "text"),
     [

@@ -158,10 +158,13 @@ def _merged(lines: YamlLines, overrides: Mapping[str, str]) -> Any:
     defaults = {"parameters": {"model_path": "${oc.env:MODEL_PATH,/models}", "dev_mode": False}}
     try:
         config = OmegaConf.merge(OmegaConf.create(defaults), OmegaConf.create(lines.text))
-        for key, value in overrides.items():
-            OmegaConf.update(config, key, yaml.safe_load(value))
-    except (OmegaConfBaseException, yaml.YAMLError, ValueError, IndexError) as error:
+    except (OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{lines.path}: {_first_line(error)}") from error
+    for key, value in overrides.items():
+        try:
+            OmegaConf.update(config, key, yaml.safe_load(value))
+        except (OmegaConfBaseException, yaml.YAMLError, ValueError, IndexError) as error:
+            raise ConfigError(f"{lines.path}: override {key}={value}: {_first_line(error)}") from error
     return config
 
 
