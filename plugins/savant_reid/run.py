@@ -51,26 +51,21 @@ def run(request: RunRequest) -> dict[str, Any]:
     site, folder = _choose_site(request, module)
     pairs = _pairs(request, site, folder)
     truth = read_tracks(request.truth) if request.truth else None
-    sources = open_sources(pairs)
-    prepare_run_folder(request.out, request.force)
     site_copy = request.out / SITE
-    write_site(site, site_copy)
-    if request.truth and request.truth.resolve() != (request.out / TRUTH).resolve():
-        shutil.copyfile(request.truth, request.out / TRUTH)
     module = load_module(request.module, {**request.overrides, "parameters.site": str(site_copy.resolve())})
     started = datetime.now(timezone.utc)
     shared.forget(site_copy)
+    host_run = HostRun(
+        module=module,
+        sources=open_sources(pairs),
+        out=request.out,
+        prepare=lambda: _prepare(request, site),
+        sinks=lambda model: open_run_sinks(request.out, site.site, model),
+        serve_rtsp_port=request.serve_rtsp_port,
+        progress=request.progress,
+    )
     try:
-        result = run_host(
-            HostRun(
-                module,
-                sources,
-                request.out,
-                lambda model: open_run_sinks(request.out, site.site, model),
-                request.serve_rtsp_port,
-                request.progress,
-            )
-        )
+        result = run_host(host_run)
         metrics = _metrics(result, site, module, started, shared.resolver_for(site_copy))
     finally:
         shared.forget(site_copy)
@@ -79,6 +74,14 @@ def run(request: RunRequest) -> dict[str, Any]:
     write_metrics(request.out / METRICS, metrics)
     write_report(request.out)
     return metrics
+
+
+def _prepare(request: RunRequest, site: Site) -> None:
+    """The run folder, with copies of what the run is given."""
+    prepare_run_folder(request.out, request.force)
+    write_site(site, request.out / SITE)
+    if request.truth and request.truth.resolve() != (request.out / TRUTH).resolve():
+        shutil.copyfile(request.truth, request.out / TRUTH)
 
 
 def score_run(truth: Tracks, out: Path) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def hota(overlaps: Overlaps) -> Hota:
     """HOTA, DetA and AssA at each threshold; all 0 where nothing is matched."""
     truth_of = overlaps.truth.identity[overlaps.truth_row]
     result_of = overlaps.result.identity[overlaps.result_row]
-    matched = _match(overlaps, _alignment(overlaps, truth_of, result_of))
+    matched = _match(overlaps, alignment(overlaps, truth_of, result_of))
     truth_size = np.bincount(overlaps.truth.identity, minlength=overlaps.truth.identities)
     result_size = np.bincount(overlaps.result.identity, minlength=overlaps.result.identities)
     deta, assa = np.zeros(len(ALPHAS)), np.zeros(len(ALPHAS))
@@ -50,7 +50,7 @@ def hota(overlaps: Overlaps) -> Hota:
     return Hota(np.sqrt(deta * assa), deta, assa)
 
 
-def _alignment(overlaps: Overlaps, truth_of: Int64s, result_of: Int64s) -> Float64s:
+def alignment(overlaps: Overlaps, truth_of: Int64s, result_of: Int64s) -> Float64s:
     """How well the two identities of each pair go together over the whole sequence: (k,) float64 in (0, 1].
 
     Each frame shares its overlaps out (IoU over all IoU of either box), so that somebody in a crowd counts less.
@@ -65,14 +65,14 @@ def _alignment(overlaps: Overlaps, truth_of: Int64s, result_of: Int64s) -> Float
     return np.asarray(together / (truth_size[truth_of] + result_size[result_of] - together), np.float64)
 
 
-def _match(overlaps: Overlaps, alignment: Float64s) -> Int64s:
+def _match(overlaps: Overlaps, aligned: Float64s) -> Int64s:
     """The pairs (indices into the k pairs) that are matched, one to one in each frame.
 
     They maximise alignment * IoU. The same matching serves every threshold: pairs below it simply do not count.
     """
     from scipy.optimize import linear_sum_assignment
 
-    score = alignment * overlaps.iou
+    score = aligned * overlaps.iou
     truth_once = np.bincount(overlaps.truth_row, minlength=1)[overlaps.truth_row] == 1
     result_once = np.bincount(overlaps.result_row, minlength=1)[overlaps.result_row] == 1
     alone = truth_once & result_once

@@ -21,8 +21,13 @@ STAGE_WORDS = {
 MEASURES = {
     "IDF1": "share of all boxes that carry the right identity, over the whole run",
     "HOTA": "detection and identity together, in equal parts",
+    "IDs": "times that a person's identity changed",
     "precision": "share of the boxes that are people",
     "recall": "share of the people's boxes that were found",
+}
+DROP_WORDS = {
+    "late": "frames dropped: no time for them",
+    "truncated": "video files that ended before their end",
 }
 COLUMNS = {
     "overall": "across all cameras",
@@ -76,24 +81,27 @@ def _stage(name: str, seconds: float, inference: float, whole: float, longest: f
     )
 
 
-def score_table(scores: dict[str, Any]) -> ScoreTable | None:
-    """A measure a row, beside what single-camera tracks alone and the live answers would score."""
+def score_table(scores: dict[str, Any], main: bool) -> ScoreTable | None:
+    """A measure a row, beside what single-camera tracks alone and the live answers would score.
+
+    main: those of MEASURES; else the others.
+    """
     columns = [name for name in COLUMNS if mapping(scores.get(name))]
-    if not columns:
+    names = [name for name in _measures([mapping(scores[column]) for column in columns]) if (name in MEASURES) == main]
+    if not names:
         return None
-    names = _measures([mapping(scores[column]) for column in columns])
-    cells = [[name, *(shown(mapping(scores[column]).get(name)) for column in columns)] for name in names]
+    cells = [[words(name), *(shown(mapping(scores[column]).get(name)) for column in columns)] for name in names]
     return ScoreTable(["measure", *(COLUMNS[column] for column in columns)], cells)
 
 
 def camera_scores(scores: dict[str, Any]) -> ScoreTable | None:
+    """A camera a row, with the main measures."""
     cameras = {str(name): mapping(one) for name, one in mapping(scores.get("cameras")).items()}
-    if not cameras:
+    names = [name for name in _measures(list(cameras.values())) if name in MEASURES]
+    if not names:
         return None
-    names = _measures(list(cameras.values()))
-    return ScoreTable(
-        ["camera", *names], [[camera, *(shown(one.get(name)) for name in names)] for camera, one in cameras.items()]
-    )
+    cells = [[camera, *(shown(one.get(name)) for name in names)] for camera, one in cameras.items()]
+    return ScoreTable(["camera", *names], cells)
 
 
 def _measures(tables: list[dict[str, Any]]) -> list[str]:
@@ -107,10 +115,13 @@ def drops(metrics: dict[str, Any]) -> list[tuple[str, str, int]]:
     for camera, one in mapping(metrics.get("cameras")).items():
         entry = mapping(one)
         for reason, count in mapping(entry.get("drops")).items():
-            found.append((str(camera), f"frames dropped: {words(reason)}", count))
+            found.append((str(camera), DROP_WORDS.get(str(reason), f"frames dropped: {words(reason)}"), count))
         found.append((str(camera), "frames that could not be decoded", entry.get("decode_errors")))
         found.append((str(camera), "reconnects", entry.get("reconnects")))
-    for reason, count in mapping(mapping(metrics.get("identity")).get("refused_embeddings")).items():
+        found.append((str(camera), "attempts to connect that failed", entry.get("connection_errors")))
+    identity = mapping(metrics.get("identity"))
+    found.append(("identity", "people in one frame who share an identity", identity.get("shared_ids_in_frame")))
+    for reason, count in mapping(identity.get("refused_embeddings")).items():
         found.append(("identity", f"embeddings refused: {words(reason)}", count))
     return [(where, what, int(number(count) or 0)) for where, what, count in found if (number(count) or 0) > 0]
 

@@ -34,7 +34,7 @@ def tiles(data: RunData, chart: Chart) -> list[Tile]:
         fps = number(data.metrics.get("frames_per_second"))
         found.append(Tile(f"{factor:.1f} x", "real time" + (f", {fps:.0f} frames/s" if fps is not None else "")))
     if data.metrics:
-        lost = sum(count for _, what, count in drops(data.metrics) if what.startswith("frames"))
+        lost = sum(count for _, what, count in drops(data.metrics) if what.startswith("frames dropped"))
         found.append(Tile(f"{lost:,}", "frames dropped"))
     return found
 
@@ -49,6 +49,9 @@ def speed_sentences(metrics: dict[str, Any]) -> list[str]:
     outside, memory = number(metrics.get("outside_share")), number(metrics.get("peak_memory_mb"))
     if outside is not None:
         sentences.append(f"{100 * outside:.1f} % of the time went to anything but models, decoding and encoding.")
+    embeddings = number(mapping(metrics.get("identity")).get("embeddings_per_person_second"))
+    if embeddings is not None:
+        sentences.append(f"{embeddings:.2f} embeddings were made per person and second.")
     if memory is not None:
         sentences.append(f"Peak memory {memory:,.0f} MB.")
     return sentences
@@ -104,6 +107,8 @@ def _speed(data: RunData) -> str:
 def _drops(data: RunData) -> str:
     if not data.metrics:
         return "The run did not come to its end."
+    if data.metrics.get("stopped_early"):
+        return "The run was stopped before its end."
     return "" if drops(data.metrics) else "Nothing was dropped."
 
 

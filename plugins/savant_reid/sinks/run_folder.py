@@ -24,8 +24,8 @@ _PARTS_OF = ("part-*.parquet", ".part-*.tmp")
 
 
 def overlay_name(camera: str) -> str:
-    """File name of one camera's overlay video."""
-    return f"overlay-{camera}.mp4"
+    """File name of one camera's overlay video; what file names cannot hold becomes an underscore."""
+    return "overlay-" + "".join("_" if sign in "/\\" or ord(sign) < 32 else sign for sign in camera) + ".mp4"
 
 
 def prepare_run_folder(out: Path, force: bool = False) -> None:

@@ -28,11 +28,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class HostRun:
-    """What to run. sinks: where records go; progress: called with the frames of each finished batch."""
+    """What to run.
+
+    prepare: called once everything that can be refused has been tried (sources, models, ports), before anything is
+    written. sinks: makes the sinks, given the name of the embedding model. progress: called with each finished batch.
+    """
 
     module: Module
     sources: Sequence[Source]
     out: Path
+    prepare: Callable[[], None]
     sinks: Callable[[str], Sink]
     serve_rtsp_port: int | None = None
     progress: Callable[[Sequence[Frame]], None] = lambda _: None
@@ -66,9 +71,11 @@ def run_host(run: HostRun) -> HostResult:
         stack.callback(batcher.close)
         batcher.start()
         pipeline = Pipeline(run.module, {s.camera: s.stats.fps for s in run.sources if s.stats.fps > 0})
-        outputs = _outputs(run, pipeline, stack)
         if pipeline.embedder is None:
             raise ConfigError(f"{run.module.path}: pipeline.elements: expected an nvinfer@attribute_model, found none")
+        rtsp = _rtsp_server(run, stack)
+        run.prepare()
+        outputs = _outputs(run, pipeline, rtsp, stack)
         model = f"{pipeline.embedder.name} sha256:{pipeline.embedder.sha256}"
         sink = run.sinks(model)
         stack.callback(sink.close)
@@ -105,18 +112,25 @@ def run_host(run: HostRun) -> HostResult:
         )
 
 
-def _outputs(run: HostRun, pipeline: Pipeline, stack: ExitStack) -> OverlayOutputs | None:
+def _rtsp_server(run: HostRun, stack: ExitStack) -> RtspServer | None:
+    """A running server for the overlays, if asked for. Raises OutputError when the port is taken."""
+    if run.serve_rtsp_port is None:
+        return None
+    if run.module.draw_func is None:
+        raise ConfigError(f"{run.module.path}: parameters.draw_func: expected one to serve over RTSP, found none")
+    mounts = [*(source.camera for source in run.sources), MOSAIC_MOUNT]
+    rtsp = RtspServer(run.serve_rtsp_port, mounts)
+    stack.callback(rtsp.stop)
+    for mount in mounts:
+        log.info("watch %s", rtsp.url(mount))
+    return rtsp
+
+
+def _outputs(run: HostRun, pipeline: Pipeline, rtsp: RtspServer | None, stack: ExitStack) -> OverlayOutputs | None:
     """Videos and RTSP, where the module draws."""
     draw_func = load_draw_func(run.module.draw_func)
     if draw_func is None:
         return None
-    cameras = [source.camera for source in run.sources]
-    rtsp = None
-    if run.serve_rtsp_port is not None:
-        rtsp = RtspServer(run.serve_rtsp_port, [*cameras, MOSAIC_MOUNT])
-        stack.callback(rtsp.stop)
-        for mount in (*cameras, MOSAIC_MOUNT):
-            log.info("watch %s", rtsp.url(mount))
     fps = {source.camera: source.stats.fps for source in run.sources}
     outputs = OverlayOutputs(run.out, draw_func, fps, pipeline.watch, rtsp)
     stack.callback(outputs.close)

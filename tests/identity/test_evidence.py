@@ -1,0 +1,122 @@
+"""Topology, quality, gate, tracklet evidence and score model: the small parts, by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from savant_reid.identity.gate import EmbeddingGate, GateSettings
+from savant_reid.identity.quality import covered_shares, qualities, touches_border
+from savant_reid.identity.score_model import MOST_NATS, RunningNormal, ScoreModel
+from savant_reid.identity.topology import COMES_BACK, EARLY, LATE, UNDECLARED, Topology, Window
+from savant_reid.identity.tracklet import Evidence
+
+from tests.identity.scenes import FRAME_NS, People, sightings, visits
+
+
+def weight(topology: Topology, start: str, end: str, gap_s: float) -> float:
+    index = topology.index
+    return float(topology.weights(np.array([index[start]]), index[end], np.array([gap_s]))[0])
+
+
+def test_topology_weighs_walks():
+    topology = Topology(["a", "b", "c"], {("a", "b"): Window(4, 20)}, overlaps=[("a", "c")])
+    assert weight(topology, "a", "b", 10) == 1.0
+    assert weight(topology, "a", "b", 1) == pytest.approx(EARLY)
+    assert weight(topology, "a", "b", 100) == pytest.approx(LATE)
+    assert weight(topology, "b", "a", 10) == UNDECLARED
+    assert weight(topology, "a", "a", 1) == 1.0
+    assert weight(topology, "a", "a", 100) == COMES_BACK
+    assert weight(topology, "a", "c", 0) == 1.0
+    assert topology.can_share(0, 2)
+    assert not topology.can_share(0, 1)
+
+
+def test_a_site_without_windows_prefers_nobody():
+    assert weight(Topology(["a", "b"]), "a", "b", 0.0) == 1.0
+
+
+def test_quality_knows_size_border_shape_and_cover():
+    frame = (640, 360)
+    whole, small, cut, flat = (
+        qualities(np.array([box], np.float32), np.array([1.0], np.float32), frame)[0]
+        for box in ((100, 50, 60, 180), (100, 50, 12, 30), (0, 50, 60, 180), (100, 50, 180, 100))
+    )
+    assert whole == 1.0
+    assert small == 0.0
+    assert cut == pytest.approx(0.3)
+    assert flat < 0.3
+
+
+def test_who_stands_nearer_covers():
+    boxes = np.array([[0, 0, 100, 200], [50, 100, 100, 200], [300, 0, 10, 10]], np.float32)
+    # The second one's feet are lower: it covers 50 x 100 of the first one's 100 x 200.
+    assert covered_shares(boxes).tolist() == [0.25, 0.0, 0.0]
+    assert touches_border(boxes, (640, 360)).tolist() == [True, False, True]
+
+
+def test_the_gate_asks_often_at_first_then_seldom():
+    gate = EmbeddingGate(GateSettings(first=3, first_every_s=0.2, every_s=1.0))
+    scene = visits((1, "door", 0, 99))
+    asked = [step for step in range(41) if gate.due(sightings("door", step * FRAME_NS, scene, None))[0]]
+    assert asked == [0, 2, 4, 14, 24, 34]
+
+
+def test_the_gate_forgets_tracks_that_are_gone():
+    gate = EmbeddingGate(GateSettings())
+    for track in range(50):
+        gate.due(sightings("door", track * 10**10, visits(*[(1, "door", 0, 9)] * (track + 1))[-1:], None))
+    assert len(gate._tracks) < 10
+
+
+def test_the_gate_waits_a_moment_for_a_better_view():
+    gate = EmbeddingGate(GateSettings(settle_s=0.5, good_quality=0.45))
+    poor = sightings("door", 0, visits((1, "door", 0, 9)), None)
+    poor.confidences[:] = 0.3
+    answers = [gate.due(type(poor)(**{**poor.__dict__, "time_ns": step * FRAME_NS}))[0] for step in range(8)]
+    assert answers.index(True) == 5
+
+
+def test_evidence_leaves_out_what_does_not_belong():
+    people, evidence = People(1, noise=0.02), Evidence(12)
+    for person in (1, 1, 2, 1, 1, 2):
+        evidence.add(people.crop(person), 0.8)
+    assert evidence.mean() @ people.crop(1) > 0.97
+
+
+def test_evidence_is_bounded_and_drops_the_poorest():
+    people, evidence = People(2), Evidence(3)
+    for quality in (0.9, 0.1, 0.8, 0.7):
+        evidence.add(people.crop(1), quality)
+    assert len(evidence) == 3
+    assert sorted(evidence._quality) == [0.7, 0.8, 0.9]
+    assert evidence.seen == 4
+    assert evidence.halves() is None
+
+
+def test_running_normal_matches_numpy_and_forgets():
+    rng = np.random.default_rng(0)
+    values = rng.normal(0.6, 0.1, 300)
+    normal = RunningNormal(0.0, 1.0, prior_weight=0.0)
+    for value in values:
+        normal.add(float(value))
+    assert normal.mean == pytest.approx(values.mean())
+    assert normal.variance == pytest.approx(values.var())
+    for value in rng.normal(0.2, 0.1, 4000):
+        normal.add(float(value))
+    assert normal.mean == pytest.approx(0.2, abs=0.02)
+
+
+def test_log_ratio_is_that_of_two_normals():
+    model = ScoreModel(same_mean=0.8, different_mean=0.4, std=0.1)
+    same, cross = model.log_ratios(np.array([0.7, 0.7], np.float32), np.array([True, False]))
+    # Pooled variance 0.01: (0.8 - 0.4) / 0.01 * (0.7 - 0.6) = 4.
+    assert same == pytest.approx(4.0, abs=1e-4)
+    # Across cameras 0.8 becomes 0.4 + 0.73 * 0.4 = 0.692, the variance (0.01 * 2.56 + 0.01) / 2 = 0.0178.
+    assert cross == pytest.approx(0.292 / 0.0178 * (0.7 - 0.546), abs=1e-3)
+
+
+def test_log_ratio_is_bounded_and_nothing_stays_nothing():
+    ratios = ScoreModel(std=0.01).log_ratios(np.array([1.0, -1.0, -math.inf], np.float32), np.ones(3, bool))
+    assert ratios.tolist() == [MOST_NATS, -MOST_NATS, -math.inf]

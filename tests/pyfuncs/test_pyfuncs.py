@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from savant_reid.errors import ConfigError
+from savant_reid.identity.types import Decision, Reason, RunnerUp, State, Unmatched
+from savant_reid.pyfuncs import shared
+from savant_reid.pyfuncs.gate import Gate
+from savant_reid.pyfuncs.identify import Identify
+from savant_reid.pyfuncs.overlay import Overlay, caption, identity_colour
+
+from tests.identity.scenes import FRAME_NS, People, sightings, visits
+
+
+class View:
+    """A frame as the pyfuncs see it."""
+
+    def __init__(self, seen):
+        self.camera, self.time_ns = seen.camera, seen.time_ns
+        self._seen = seen
+        self.due = None
+        self.decisions = None
+
+    def sightings(self):
+        return self._seen
+
+    def request_embeddings(self, due):
+        self.due = due
+
+    def write_decisions(self, decisions):
+        self.decisions = decisions
+
+
+@pytest.fixture
+def site_file(tmp_path: Path):
+    path = tmp_path / "site.yml"
+    path.write_text("site: shop\ncameras: {door: {}, hall: {}}\nidentity: {capacity: 100}\n")
+    yield path
+    shared.forget(path)
+
+
+def test_gate_requests_embeddings_for_whole_people_only():
+    seen = sightings("door", 0, visits((1, "door", 0, 5), (2, "door", 0, 5)), None)
+    seen.boxes[1] = [0, 0, 10, 20]
+    view = View(seen)
+    Gate().process_batch([view])
+    assert view.due.tolist() == [True, False]
+
+
+def test_gate_names_a_wrong_setting():
+    with pytest.raises(ConfigError, match=r"every_s.*found evry_s"):
+        Gate(evry_s=2.0)
+
+
+def test_identify_settles_all_cameras_of_a_batch_together(site_file):
+    """The same face in two rooms at once is two people: only a joint decision can know."""
+    identify, people = Identify(str(site_file), "person_reid"), People(1)
+    identify.on_start()
+    for step in range(10):
+        views = [
+            View(sightings(c, step * FRAME_NS, visits((1, c, 0, 9)) * n, people)) for c, n in (("door", 1), ("hall", 1))
+        ]
+        identify.process_batch(views)
+    said = [view.decisions[0].identity for view in views]
+    assert sorted(said) == [1, 2]
+    assert [e.kind.value for e in identify.take_events()] == ["created", "created", "confirmed", "confirmed"]
+    assert identify.take_events() == []
+
+
+def test_every_element_and_every_reload_finds_the_same_resolver(site_file):
+    """Savant executes a pyfunc's module afresh for each element; the gallery must not be lost by that."""
+    spec = importlib.util.find_spec("savant_reid.pyfuncs.identify")
+    fresh = [importlib.util.module_from_spec(spec) for _ in range(2)]
+    for module in fresh:
+        spec.loader.exec_module(module)
+    assert fresh[0].Identify is not fresh[1].Identify
+    first, second = (module.resolver_for(site_file) for module in fresh)
+    assert first is second
+    assert sys.modules["savant_reid.pyfuncs.shared"].resolver_for(site_file) is first
+
+
+class Canvas:
+    def __init__(self):
+        self.boxes, self.labels = [], []
+
+    def box(self, ltwh, colour, dashed):
+        self.boxes.append((ltwh, colour, dashed))
+
+    def label(self, text, left, bottom, colour):
+        self.labels.append((text, left, bottom, colour))
+
+
+def test_overlay_shows_who_and_how_sure():
+    seen = sightings("door", 0, visits((1, "door", 0, 5), (2, "door", 0, 5), (3, "door", 0, 5)), None)
+    decisions = [
+        Decision("door", 1, 7, State.CONFIRMED, 0.981),
+        Decision("door", 2, 8, State.AMBIGUOUS, 0.61, RunnerUp(3, 0.3)),
+        Decision("door", 3, Unmatched(Reason.TOO_LITTLE_EVIDENCE), State.PROVISIONAL, 0.0),
+    ]
+    canvas = Canvas()
+    Overlay().draw(View(seen), decisions, canvas)
+    assert [text for text, *_ in canvas.labels] == ["7 98%", "8? 61%", "..."]
+    assert [dashed for *_, dashed in canvas.boxes] == [False, True, True]
+    assert canvas.boxes[0][0] == tuple(seen.boxes[0].tolist())
+
+
+def test_colours_are_stable_and_differ():
+    colours = [identity_colour(i) for i in range(1, 13)]
+    assert identity_colour(5) == colours[4]
+    distances = [np.abs(np.subtract(a, b)).sum() for i, a in enumerate(colours) for b in colours[:i]]
+    assert min(distances) > 30
+
+
+def test_certainty_is_never_claimed():
+    assert caption(Decision("door", 1, 7, State.CONFIRMED, 1.0)) == "7 99%"

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from savant_reid.errors import ConfigError
+from savant_reid.site import load_site, site_of_cameras, write_site
+
+GOOD = """\
+site: store-12
+cameras:
+  entrance:
+  aisle-1: {source: videos/aisle.mp4, plan: [3.0, 4.5]}
+rooms: {hall: [0, 0, 8, 6]}
+transitions:
+  - {from: entrance, to: aisle-1, seconds: [2, 40], both_ways: true}
+overlaps: []
+identity: {policy: open_set, target_fpir: 0.02, retention: 90m, capacity: 500}
+"""
+
+
+def load(tmp_path: Path, text: str):
+    path = tmp_path / "site.yml"
+    path.write_text(text)
+    return load_site(path)
+
+
+def test_a_site_becomes_topology_and_policy(tmp_path):
+    site = load(tmp_path, GOOD)
+    policy, topology = site.policy(), site.topology()
+    assert (policy.target_fpir, policy.retention_s, policy.capacity) == (0.02, 5400.0, 500)
+    assert topology.cameras == ["entrance", "aisle-1"]
+    assert topology._earliest[1, 0] == topology._earliest[0, 1] == 2.0
+    assert site.cameras["entrance"].source is None
+
+
+def test_a_written_site_loads_as_the_same(tmp_path):
+    site = load(tmp_path, GOOD)
+    write_site(site, tmp_path / "copy.yml")
+    assert load_site(tmp_path / "copy.yml") == site
+
+
+def test_names_alone_are_a_site():
+    assert list(site_of_cameras(["a", "b"]).topology().cameras) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "message"),
+    [
+        ("retention: 90m", "retention: soon", r"site.yml:9: identity.retention: expected a duration.*found 'soon'"),
+        ("capacity: 500", "capacity: many", r"site.yml:9: identity.capacity: .*found 'many'"),
+        ("capacity: 500", "capcity: 500", r"site.yml:9: identity.capcity: unknown key"),
+        (
+            "from: entrance",
+            "from: roof",
+            r"transitions\[0\]: expected one of the cameras .*found 'roof'",
+        ),
+        ("[2, 40]", "[40, 2]", r"site.yml:7: transitions.0: expected seconds.*found \(40.0, 2.0\)"),
+        ("plan: [3.0, 4.5]", "plan: 3", r"site.yml:4: cameras.aisle-1.plan: .*found 3"),
+        ("open_set", "closed", r"site.yml:9: identity.policy: .*'open_set', found 'closed'"),
+        ("target_fpir: 0.02", "target_fpir: 2", r"identity.target_fpir: .*less than 1, found 2"),
+        ("site: store-12", "colour: red", r"site.yml:1: site: .*required"),
+        ("site: store-12", "site: [", r"expected YAML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, wrong, right, message):
+    with pytest.raises(ConfigError, match=message):
+        load(tmp_path, GOOD.replace(wrong, right))
+
+
+def test_no_file_and_no_mapping_are_named(tmp_path):
+    with pytest.raises(ConfigError, match="can be read"):
+        load_site(tmp_path / "none.yml")
+    with pytest.raises(ConfigError, match="expected a mapping"):
+        load(tmp_path, "- just\n- a list\n")
