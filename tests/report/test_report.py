@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from fake_run import CLOCK_NS, write_fake_run
@@ -71,7 +72,13 @@ def run(tmp_path_factory):
 
 def test_a_whole_run(run):
     page = page_of(run)
-    for words in ("Who was where and when", "across all cameras", "0.957", "frames dropped: late", "real time"):
+    for words in (
+        "Who was where and when",
+        "across all cameras",
+        "0.957",
+        "frames dropped: no time for them",
+        "real time",
+    ):
         assert words in page.text
     assert page.tags.count("video") == 1
     assert "mosaic.mp4" in page.links
@@ -138,7 +145,7 @@ def test_names_are_escaped(tmp_path):
     evil = ("<b>x</b>", '"><script>alert(1)</script>', "a&b", "täglich 日")
     write_fake_run(tmp_path, people=4, cameras=4, seconds=20, names=evil, close=False)
     page = page_of(tmp_path)
-    assert "b" not in page.tags or "<b>x</b>" in page.text
+    assert "<b>x</b>" in page.text
     assert "script" not in page.tags
     assert '"><script>alert(1)</script>' in page.text
     assert "täglich 日" in page.text
@@ -152,7 +159,5 @@ def test_many_identities_are_folded_away(tmp_path):
 
 
 def test_no_folder():
-    from pathlib import Path
-
     with pytest.raises(OutputError, match="expected a run folder"):
         write_report(Path("/nowhere/at/all"))

@@ -64,3 +64,11 @@ def test_refuses_a_file_in_place_of_the_folder(tmp_path, below):
 def test_refuses_what_cannot_be_written(out):
     with pytest.raises(OutputError, match=f"--out {out}: "):
         prepare_run_folder(Path(out))
+
+
+@pytest.mark.parametrize(
+    ("camera", "name"),
+    [("door", "overlay-door.mp4"), ("../a\\b\n", "overlay-.._a_b_.mp4"), ("hall 2", "overlay-hall 2.mp4")],
+)
+def test_overlay_names_stay_in_the_folder(camera, name):
+    assert overlay_name(camera) == name
