@@ -108,14 +108,15 @@ def demo_command(
             files = simulate(out / "site", seed, cameras, people, seconds, bar)
         with _progress("identifying") as progress:
             request = RunRequest(
-                _packaged_module(),
+                _packaged("savant_reid_module") / DEMO_MODULE,
                 out,
                 list(files.videos.items()),
                 files.site,
                 files.truth,
                 force,
                 rtsp_port if serve_rtsp else None,
-                progress=progress,
+                {"parameters.models": str(_packaged("savant_reid_models"))},
+                progress,
             )
             metrics = run(request)
     _conclude(out, metrics, as_json)
@@ -170,10 +171,16 @@ def _progress(title: str) -> Iterator[Callable[[Sequence[Any]], None]]:
         yield advance
 
 
-def _packaged_module() -> Path:
-    from importlib.resources import files
+def _packaged(package: str) -> Path:
+    """The folder of a data package: in a checkout the room of that name, else a part of the installed wheel."""
+    from importlib.util import find_spec
 
-    return Path(str(files("savant_reid_module").joinpath(DEMO_MODULE)))
+    spec = find_spec(package)
+    # A namespace package of an editable install also lists a place that is no folder.
+    for location in (spec and spec.submodule_search_locations) or ():
+        if Path(location).is_dir():
+            return Path(location)
+    raise click.ClickException(f"the data package {package!r} is missing: install savant-reid again")
 
 
 def _key_value(text: str) -> tuple[str, str]:
