@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from savant_reid.errors import DataError
 from savant_reid.evaluation import Tracks, evaluate
-from savant_reid.evaluation.hota import ALPHAS, hota
+from savant_reid.evaluation.hota import ALPHAS, alignment, hota
 from savant_reid.evaluation.overlap import find_overlaps
 
 Make = Callable[[Iterable[Any]], Tracks]
@@ -115,6 +115,17 @@ def test_rows_without_an_identity_are_false_identities_one_per_track(tracks: Mak
     assert score.idf1 == evaluate(truth, result, identity="track").overall.idf1 == 2 * 6 / (8 + 8)
 
 
+def test_an_identity_shared_inside_a_frame_is_a_false_one_and_counted(tracks: Make) -> None:
+    truth = tracks(person(A, range(4), 1) + person(A, range(4), 2, left=50, track=2))
+    result = tracks([*person(A, range(4), 1), *person(A, range(3), 1, left=50, track=2), (A, 3, 2, 2, 50.0)])
+    scores = evaluate(truth, result)
+    # Three rows of track 2 claim 1's identity: they become track 2's own, which person 2 gets. IDTP = 4 + 3 of 8.
+    assert (scores.overall.shared_ids, scores.cameras[A].shared_ids) == (3, 3)
+    assert scores.overall.idf1 == 2 * 7 / (8 + 8)
+    assert (scores.overall.result_identities, scores.overall.id_switches) == (3, 1)
+    assert evaluate(truth, result, identity="track").overall.shared_ids == 0
+
+
 def test_rows_with_neither_identity_nor_track_stand_alone(tracks: Make) -> None:
     truth = tracks(person(A, range(4), 1))
     result = tracks(person(A, range(4), -1, track=None))
@@ -171,5 +182,15 @@ def test_a_truth_without_rows_or_names_is_refused(tracks: Make) -> None:
         evaluate(tracks([]), some)
     with pytest.raises(DataError, match="2 of 2 rows without a global_id"):
         evaluate(tracks(person(A, range(2), -1)), some)
+    with pytest.raises(DataError, match="global_id 1 twice in frame 0 of a"):
+        evaluate(tracks(person(A, range(2), 1) + person(A, range(2), 1, left=50, track=2)), some)
     with pytest.raises(ValueError, match="IoU threshold"):
         evaluate(some, some, iou_threshold=0)
+
+
+def test_hota_shares_an_overlap_out_among_neighbours(tracks: Make) -> None:
+    # One frame, one person, two results: exact (IoU 1) and 5 px off (IoU 1/3). The person's overlaps sum to 4/3.
+    overlaps = find_overlaps(tracks([(A, 0, 1, 1, 0.0)]), tracks([(A, 0, 1, 7, 0.0), (A, 0, 2, 8, 5.0)]), "global_id")
+    # Shares: 1 / (4/3 + 1 - 1) = 3/4 and 1/3 / (4/3 + 1/3 - 1/3) = 1/4; alignment = share / (1 + 1 - share).
+    ours = alignment(overlaps, np.array([0, 0]), np.array([0, 1]))
+    np.testing.assert_allclose(ours, [0.75 / 1.25, 0.25 / 1.75])

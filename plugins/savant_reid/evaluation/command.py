@@ -62,6 +62,8 @@ def as_table(scores: Scores, tracks_alone: Score) -> str:
         table.append(" ".join([name.ljust(width), *(f"{_cell(values[column]):>9}" for column in _TABLE)]))
     overall = scores.overall
     table.append(f"identities: {overall.truth_identities} in the truth, {overall.result_identities} in the result")
+    if overall.shared_ids:
+        table.append(f"rows that share an identity inside a frame: {overall.shared_ids}")
     for names, meaning in (
         (scores.only_in_truth, "not in the result, all missed"),
         (scores.only_in_result, "not in the truth, all false positives"),

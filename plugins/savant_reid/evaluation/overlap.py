@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from savant_reid.evaluation.tracks import NONE, Tracks
+from savant_reid.evaluation.tracks import NONE, Tracks, repeated
 
 Int64s = NDArray[np.int64]
 Float64s = NDArray[np.float64]
@@ -79,8 +79,10 @@ def _identities(tracks: Tracks, by: Identity) -> Int64s:
     """A code per row, (n,) int64.
 
     Where there is no global id, the track is an identity of its own; where there is no track id either, the row is.
+    So is a global id that its frame has already: nobody is in two places at once, and the first row has it.
     """
     known = tracks.global_id != NONE if by == "global_id" else np.zeros(len(tracks), bool)
+    known[repeated(tracks, tracks.global_id)[:, 0]] = False
     tracked = ~known & (tracks.track_id != NONE)
     alone = ~known & ~tracked
     kind = np.select([known, tracked], [0, 1], 2)

@@ -11,7 +11,7 @@ from savant_reid.errors import DataError
 from savant_reid.evaluation.hota import hota
 from savant_reid.evaluation.motmetrics_scores import clear_and_identity
 from savant_reid.evaluation.overlap import Identity, find_overlaps
-from savant_reid.evaluation.tracks import NONE, Tracks
+from savant_reid.evaluation.tracks import NONE, Tracks, repeated
 
 Json = dict[str, object]
 
@@ -22,6 +22,7 @@ class Score:
 
     mota may be negative. id_switches: how often a true person's identity changes. truth_identities, result_identities:
     how many there are; in the result every track without an identity counts as one. truth_boxes, result_boxes: rows.
+    shared_ids: rows of the result whose identity somebody else has in the same frame; they count as false identities.
     """
 
     idf1: float | None
@@ -38,6 +39,7 @@ class Score:
     result_identities: int
     truth_boxes: int
     result_boxes: int
+    shared_ids: int
 
     def to_json(self) -> Json:
         """In the field's own names."""
@@ -56,6 +58,7 @@ class Score:
             "result_identities": self.result_identities,
             "truth_boxes": self.truth_boxes,
             "result_boxes": self.result_boxes,
+            "shared_ids": self.shared_ids,
         }
 
 
@@ -85,7 +88,7 @@ def evaluate(
     iou_threshold: from which boxes may be the same person, in (0, 1]; HOTA has its own 19. identity: what names a
     person in the result: `global_id`, or (camera, `track`), which is what single-camera tracking alone would get.
     A row of the result without a global id belongs to an identity that nobody in the truth shares: its track's own.
-    Raises DataError if the truth has no rows, or rows without an identity.
+    Raises DataError if the truth has no rows, rows without an identity, or an identity twice in a frame.
     """
     if not 0 < iou_threshold <= 1:
         raise ValueError(f"expected an IoU threshold in (0, 1], found {iou_threshold}")
@@ -93,6 +96,9 @@ def evaluate(
         raise DataError("the truth has no rows: there is nothing to compare with")
     if (unknown := int(np.sum(truth.global_id == NONE))) > 0:
         raise DataError(f"the truth has {unknown} of {len(truth)} rows without a global_id; expected one for every row")
+    for row, _ in repeated(truth, truth.global_id)[:1]:
+        place = f"frame {truth.frame[row]} of {truth.cameras[truth.camera[row]]}"
+        raise DataError(f"the truth has global_id {truth.global_id[row]} twice in {place}; expected everybody once")
     names = tuple(dict.fromkeys(truth.cameras + result.cameras)) if per_camera else ()
     return Scores(
         overall=_score(truth, result, iou_threshold, identity, None),
@@ -121,4 +127,10 @@ def _score(truth: Tracks, result: Tracks, iou_threshold: float, identity: Identi
         result_identities=overlaps.result.identities,
         truth_boxes=len(overlaps.truth),
         result_boxes=len(overlaps.result),
+        shared_ids=_shared_ids(result, camera) if identity == "global_id" else 0,
     )
+
+
+def _shared_ids(result: Tracks, camera: str | None) -> int:
+    cameras = result.camera[repeated(result, result.global_id)[:, 0]]
+    return sum(camera is None or result.cameras[index] == camera for index in cameras)

@@ -61,9 +61,20 @@ def read_tracks(path: str | Path) -> Tracks:
         raise DataError(f"{path}: expected a csv file in UTF-8, found something else: {error}") from error
     _check_lengths(path, rows, lines)
     tracks = _convert(path, rows, lines)
-    _check_unique(path, tracks, tracks.track_id, "track_id", lines)
-    _check_unique(path, tracks, tracks.global_id, "global_id", lines)
+    _check_unique(path, tracks, lines)
     return tracks
+
+
+def repeated(tracks: Tracks, ids: Int64s) -> Int64s:
+    """Where a frame of a camera has an id again: (k, 2) int64, the row and the first row with it.
+
+    ids: (n,) int64, -1 for none, which may be there often.
+    """
+    rows = np.flatnonzero(ids != NONE)
+    keys = np.stack([tracks.camera[rows], tracks.frame[rows], ids[rows]], axis=1)
+    first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)[1:]
+    pairs = np.stack([rows, rows[first[inverse.ravel()]]], axis=1)
+    return np.asarray(pairs[pairs[:, 0] != pairs[:, 1]], np.int64)
 
 
 def _check_header(path: Path, header: Sequence[str] | None) -> None:
@@ -139,18 +150,11 @@ def _real(least: float, most: float, open_below: bool = False) -> Callable[[str]
     return parse
 
 
-def _check_unique(path: Path, tracks: Tracks, ids: Int64s, column: str, lines: Sequence[int]) -> None:
-    """Nobody is in one frame twice."""
-    rows = np.flatnonzero(ids != NONE)
-    keys = np.stack([tracks.camera[rows], tracks.frame[rows], ids[rows]], axis=1)
-    first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)[1:]
-    repeated = np.flatnonzero(first[inverse.ravel()] != np.arange(len(rows)))
-    if not len(repeated):
-        return
-    row = rows[repeated[0]]
-    earlier = rows[first[inverse.ravel()[repeated[0]]]]
-    camera, frame = tracks.cameras[tracks.camera[row]], tracks.frame[row]
-    raise DataError(
-        f"{path}: line {lines[row]}: {column}: expected every {column} once in a frame of a camera, "
-        f"found {ids[row]} again in frame {frame} of {camera} (first in line {lines[earlier]})"
-    )
+def _check_unique(path: Path, tracks: Tracks, lines: Sequence[int]) -> None:
+    """No track is in one frame twice."""
+    for row, first in repeated(tracks, tracks.track_id)[:1]:
+        camera, frame = tracks.cameras[tracks.camera[row]], tracks.frame[row]
+        raise DataError(
+            f"{path}: line {lines[row]}: track_id: expected every track once in a frame of a camera, "
+            f"found {tracks.track_id[row]} again in frame {frame} of {camera} (first in line {lines[first]})"
+        )
