@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from savant_reid.report.axis import Axis, clock, duration
+from savant_reid.report.lanes import draw_lanes
 from savant_reid.report.palette import camera_colours
 from savant_reid.report.plan import draw_plan
 from savant_reid.report.presences import find_presences
@@ -72,6 +73,29 @@ def test_truth_names_the_rows_and_finds_the_faults():
     }
     assert faults[2, "a", 80] == ""
     assert faults[3, "b", 70] == "split: person 70 is identity 1 elsewhere"
+
+
+def test_people_without_a_lane_are_named():
+    truth = rows_of([*stay("a", 70, 0, 9), *stay("a", 80, 0, 9, left=100)])
+    rows = rows_of(stay("a", 1, 0, 9))
+    chart = draw_lanes(rows, find_presences(rows), [], truth, camera_colours(["a", "b"]))
+    assert chart.people == 2
+    assert chart.unfound == [80]
+    assert chart.lanes[0].person == 70
+
+
+def test_bars_are_provisional_until_the_confirmation_and_merges_move_marks():
+    rows = rows_of([*stay("a", 1, 0, 10), *stay("a", 2, 0, 10, left=50)])
+    events = [
+        {"kind": "created", "time_ns": 0, "global_id": 9},
+        {"kind": "merged", "time_ns": 4 * S, "global_id": 9, "other_id": 1},
+        {"kind": "confirmed", "time_ns": 5 * S, "global_id": 1},
+        {"kind": "created", "time_ns": S, "global_id": 2},
+    ]
+    first, second = draw_lanes(rows, find_presences(rows), events, None, camera_colours(["a", "b"])).lanes
+    assert [mark.kind for mark in first.marks] == ["created", "merged", "confirmed"]
+    assert (first.bars[0].x, first.bars[0].sure_x, first.bars[0].width) == (0, 50, 100)
+    assert second.bars[0].sure_x == 100
 
 
 def test_boxes_match_one_to_one_by_the_best_overlap():

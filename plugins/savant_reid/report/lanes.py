@@ -14,6 +14,8 @@ from savant_reid.report.rows import Rows
 from savant_reid.report.truth import main_persons, segments, true_persons
 
 SHOWN_LANES = 40
+# More would make a page that browsers choke on; the note says how many are left out.
+MAX_LANES = 1000
 # Narrower bars would not be seen: 0.35 % of a chart 800 px wide is 3 px.
 MIN_PERCENT = 0.35
 _MARKS = ("created", "confirmed", "enrolled", "merged", "split", "expired", "erased")
@@ -68,10 +70,13 @@ class Lane:
 
 @dataclass
 class Chart:
+    """people: how many there were in truth. unfound: those of them whom no identity mostly is."""
+
     axis: Axis
     lanes: list[Lane]
     has_truth: bool
     people: int | None
+    unfound: list[int] = field(default_factory=list)
 
     @property
     def has_provisional(self) -> bool:
@@ -102,11 +107,12 @@ def draw_lanes(
         owner = lanes.get(survivors.get(event["global_id"], event["global_id"]))
         if owner is not None and event["kind"] in _MARKS:
             owner.marks.append(Mark(event["kind"], axis.percent(event["time_ns"]), _event_title(event, axis)))
-    people = None
-    if truth is not None:
-        people = len(np.unique(truth.global_id[truth.global_id >= 0]))
-        _add_truth(lanes, presences, rows, truth, axis)
-    return Chart(axis, list(lanes.values()), truth is not None, people)
+    if truth is None:
+        return Chart(axis, list(lanes.values()), False, None)
+    _add_truth(lanes, presences, rows, truth, axis)
+    people = np.unique(truth.global_id[truth.global_id >= 0]).tolist()
+    found = {lane.person for lane in lanes.values()}
+    return Chart(axis, list(lanes.values()), True, len(people), [one for one in people if one not in found])
 
 
 def _axis(rows: Rows, truth: Rows | None) -> Axis:

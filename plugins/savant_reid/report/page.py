@@ -10,7 +10,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from savant_reid.errors import OutputError
-from savant_reid.report.lanes import SHOWN_LANES, draw_lanes
+from savant_reid.report.lanes import MAX_LANES, SHOWN_LANES, draw_lanes
 from savant_reid.report.palette import camera_colours
 from savant_reid.report.plan import CAMERA_PX, WIDTH_PX, draw_plan
 from savant_reid.report.presences import find_presences
@@ -64,6 +64,7 @@ def _view(data: RunData) -> dict[str, Any]:
         "colours": colours,
         "chart": chart,
         "shown_lanes": SHOWN_LANES,
+        "max_lanes": MAX_LANES,
         "unnamed": unnamed,
         "transitions": transitions,
         "shown_walks": SHOWN_WALKS,
