@@ -132,7 +132,8 @@ def test_damage_in_the_middle_ends_nothing(video: Path, tmp_path: Path) -> None:
 
 
 def without_moov(path: Path) -> bytes:
-    return path.read_bytes()[:-1].replace(b"moov", b"free").replace(b"moof", b"free")
+    """As a recorder leaves it that writes its moov at the end and was cut off (ours writes one in front, too)."""
+    return path.read_bytes()[:-100].replace(b"moov", b"free")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def without_moov(path: Path) -> bytes:
         ("empty.mp4", b"", r"is empty \(0 bytes\)"),
         ("letter.mp4", b"Dear camera, " * 50, "text file"),
         ("noise.mp4", np.random.default_rng(1).bytes(50_000), "not a video"),
-        ("headless.mp4", without_moov, "not a video"),
+        ("headless.mp4", without_moov, "without its index"),
     ],
 )
 def test_refused_at_the_start_by_camera_and_path(

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from savant_reid.errors import SourceError
-from savant_reid.hosts.local.container import is_cut_short
+from savant_reid.hosts.local.container import is_cut_short, lacks_index
 from savant_reid.hosts.local.decoder import Decoder, Picture, StreamError
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.gst import SECOND_NS
@@ -14,8 +14,9 @@ from savant_reid.hosts.local.sources import CameraStats
 
 log = logging.getLogger(__name__)
 
-# A file on a slow disk may take its time, one that says nothing for so long is not coming.
-OPEN_TIMEOUT_SECONDS = 20.0
+# Two attempts to get a file's first picture: now and then decodebin loses a demuxer's error message (it filters errors
+# while it tries the element), and then waits for ever.
+OPEN_TIMEOUTS_SECONDS = (3.0, 15.0)
 # Where neither the container nor its time stamps tell: the usual camera.
 DEFAULT_FPS = 25.0
 # A container's duration counts its sound too, which often is some tenths of a second longer than the pictures.
@@ -58,19 +59,28 @@ class FileSource:
     def start(self) -> None:
         """Decodes the first frame. Raises SourceError."""
         self._check_path()
+        for timeout_seconds in OPEN_TIMEOUTS_SECONDS:
+            picture = self._first_picture(timeout_seconds)
+            if picture is not None:
+                self._head = self._frame(picture)
+                return
+        self._ended = True
+        raise self._refusal("holds no picture that can be decoded")
+
+    def _first_picture(self, timeout_seconds: float) -> Picture | None:
         decoder = Decoder(self._path.absolute().as_uri(), realtime=self._realtime)
         self._decoder = decoder
+        picture = None
         try:
             decoder.start()
-            picture = decoder.pull(OPEN_TIMEOUT_SECONDS)
+            picture = decoder.pull(timeout_seconds)
+            self._duration_ns = decoder.duration_ns()
         except StreamError as error:
-            self.stop()
             raise self._refusal(f"is not a video that can be decoded: {error}") from error
-        if picture is None:
-            self.stop()
-            raise self._refusal("holds no picture that can be decoded")
-        self._duration_ns = decoder.duration_ns()
-        self._head = self._frame(picture)
+        finally:
+            if picture is None:
+                decoder.close()
+        return picture
 
     def peek(self, timeout_seconds: float) -> Frame | None:
         if self._head is None and not self._ended:
@@ -145,9 +155,15 @@ class FileSource:
         expected_ns = self._duration_ns or 0
         # Only Matroska: mp4 tells exactly by its boxes, and durations of raw streams and .ts are guessed by bit rate.
         short = self._path.suffix.lower() in (".mkv", ".webm") and reached_ns + _DURATION_SLACK_NS < expected_ns
-        if short or is_cut_short(self._path):
+        if short or self._is_cut_short():
             self.stats.drop("truncated")
             log.warning("camera %r: %s is cut short; read %d frames of it", self.camera, self._path, self._index)
+
+    def _is_cut_short(self) -> bool:
+        try:
+            return is_cut_short(self._path)
+        except OSError:  # the file was taken away meanwhile; its frames were read
+            return False
 
     def _check_path(self) -> None:
         if not self._path.exists():
@@ -155,12 +171,13 @@ class FileSource:
         if not self._path.is_file():
             raise self._refusal("is not a file")
         try:
-            with self._path.open("rb") as stream:
-                empty = not stream.read(1)
+            empty, indexless = self._path.stat().st_size == 0, lacks_index(self._path)
         except OSError as error:
             raise self._refusal(f"cannot be read: {error.strerror}") from error
         if empty:
             raise self._refusal("is empty (0 bytes)")
+        if indexless:
+            raise self._refusal("is an mp4 without its index (moov box): the recording was cut off or goes on")
 
     def _refusal(self, what: str) -> SourceError:
         return SourceError(f"camera {self.camera!r}: {self._path} {what}")
