@@ -53,7 +53,7 @@ def _goods(q, u, v, seed):
 
 @njit(cache=True)
 def _poster(q, u, v, seed):
-    i, j = int(math.floor(u / q[18])), int(math.floor(v / q[18]))
+    i, j = math.floor(u / q[18]), math.floor(v / q[18])
     if hash01(i // 2, j // 2, seed) < 0.45:
         i, j = i // 2, j // 2
     pick = hash01(i, j, seed + 3)
@@ -77,7 +77,7 @@ def _surface(q, u, v, top):
     elif kind == WOOD:
         plank = math.floor(v / q[18])
         shift = hash01(int(plank), 7, seed) * 1.4
-        grain *= 0.82 + 0.3 * hash01(int(plank), int(math.floor((u + shift) / 1.4)), seed)
+        grain *= 0.82 + 0.3 * hash01(int(plank), math.floor((u + shift) / 1.4), seed)
         grain *= 0.93 + 0.14 * smooth_noise(u * 4.0, v * 60.0, seed + 1)
         if v / q[18] - plank < 0.04:
             grain *= 0.75
@@ -102,7 +102,7 @@ def _surface(q, u, v, top):
         grain *= 0.85 + 0.3 * hash01(int(row), int(col), seed)
         if v / q[18] - row < 0.05 or u / (1.3 * q[18]) - col < 0.04 or abs(v / q[18] - row - 0.5) < 0.05:
             grain *= 0.7
-    elif kind == TILES or kind == CHECKER:
+    elif kind in (TILES, CHECKER):
         i, j = math.floor(u / q[18]), math.floor(v / q[18])
         x, y = u / q[18] - i, v / q[18] - j
         grain *= 0.93 + 0.14 * hash01(int(i), int(j), seed)
@@ -203,9 +203,7 @@ def paint(
                 best, pick = -position[2] / dz, -1
             elif dz > 1e-6:
                 best, pick = (ceiling_m - position[2]) / dz, -2
-            best, pick, face = _trace(
-                boxes, position[0], position[1], position[2], dx, dy, dz, best, pick, face
-            )
+            best, pick, face = _trace(boxes, position[0], position[1], position[2], dx, dy, dz, best, pick, face)
             wx, wy, wz = position[0] + best * dx, position[1] + best * dy, position[2] + best * dz
             floor_xy[y, x, 0], floor_xy[y, x, 1] = _NOWHERE, _NOWHERE
             nx, ny, nz = 0.0, 0.0, 1.0
@@ -232,9 +230,7 @@ def paint(
                     b, g, r = _surface(
                         q, u, wz - (q[4] if int(q[8]) != WALL else 0.0), int(q[8]) == SHELF and axis == 0
                     )
-                    nx, ny, nz = (
-                        (q[6] * sign, q[7] * sign, 0.0) if axis == 0 else (-q[7] * sign, q[6] * sign, 0.0)
-                    )
+                    nx, ny, nz = (q[6] * sign, q[7] * sign, 0.0) if axis == 0 else (-q[7] * sign, q[6] * sign, 0.0)
                     dim = 0.72 + 0.28 * min(1.0, wz / 0.5)
             pool = 0.80
             for k in range(lamps.shape[0]):

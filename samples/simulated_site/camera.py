@@ -100,11 +100,16 @@ def random_sensor(rng: np.random.Generator, spread: float = 1.0) -> dict[str, ob
     exposure = 1.2 * math.exp(rng.normal(0.0, 0.20 * spread))
     return {
         "light": (math.cos(angle) * 0.8, math.sin(angle) * 0.8, float(rng.uniform(0.7, 1.6))),
-        "strengths": (float(rng.uniform(0.45, 0.85)), float(rng.uniform(0.40, 0.65)), float(rng.uniform(0.15, 0.3)), float(rng.uniform(0.05, 0.25))),
+        "strengths": (
+            float(rng.uniform(0.45, 0.85)),
+            float(rng.uniform(0.40, 0.65)),
+            float(rng.uniform(0.15, 0.3)),
+            float(rng.uniform(0.05, 0.25)),
+        ),
         "gains": (exposure * math.exp(-warm), exposure * math.exp(tint), exposure * math.exp(warm)),
         "gamma": float(2.1 + rng.uniform(-0.25, 0.25) * spread),
         "vignette": float(rng.uniform(0.05, 0.4)),
         "noise": float(rng.uniform(1.0, 3.5 + 1.5 * (spread - 1.0))),
         "blur_px": float(rng.uniform(0.45, 0.7 + 0.35 * (spread - 1.0))),
         "noise_seed": int(rng.integers(1 << 31)),
-    }  # fmt: skip
+    }

@@ -66,7 +66,9 @@ class VideoWriter:
         message = self._pipeline.get_bus().pop_filtered(Gst.MessageType.ERROR)
         return message.parse_error()[0].message if message else None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if kind is None:
                 self._finish()

@@ -77,11 +77,7 @@ def _piece(
         rows = [box(x, y, long, deep, 0, 1.02, bk.COUNTER, (paint, wood), 0.5, seed, yaw)]
         c, s = math.cos(yaw), math.sin(yaw)
         k = rng.uniform(-0.6, 0.6) * long
-        rows.append(
-            box(
-                x + c * k, y + s * k, 0.16, 0.14, 1.02, 1.34, bk.PAINT, ((0.03, 0.03, 0.035),), 0.1, seed, yaw
-            )
-        )
+        rows.append(box(x + c * k, y + s * k, 0.16, 0.14, 1.02, 1.34, bk.PAINT, ((0.03, 0.03, 0.035),), 0.1, seed, yaw))
         return rows
     if kind == "cartons":
         return [
@@ -162,8 +158,14 @@ def _islands(room: Room, rng: np.random.Generator, count: int, clear: list[np.nd
         if count <= 0:
             return
         kind = str(rng.choice(["gondola", "gondola", "counter", "table", "bench", "banner", "cartons"]))
-        long, deep = {"gondola": (rng.uniform(0.6, 1.2), 0.38), "counter": (rng.uniform(0.6, 1.0), 0.35), "table": (0.55, 0.45),
-                      "bench": (0.7, 0.24), "banner": (0.35, 0.25), "cartons": (0.5, 0.4)}[kind]  # fmt: skip
+        long, deep = {
+            "gondola": (rng.uniform(0.6, 1.2), 0.38),
+            "counter": (rng.uniform(0.6, 1.0), 0.35),
+            "table": (0.55, 0.45),
+            "bench": (0.7, 0.24),
+            "banner": (0.35, 0.25),
+            "cartons": (0.5, 0.4),
+        }[kind]
         turned = rng.random() < 0.5
         hx, hy = (deep, long) if turned else (long, deep)
         x, y = (
@@ -183,9 +185,7 @@ def _round_things(room: Room, rng: np.random.Generator, clear: list[np.ndarray])
     for _ in range(int(rng.integers(1, 4))):
         x, y = room.x + rng.uniform(0.5, room.width - 0.5), room.y + rng.uniform(0.5, room.depth - 0.5)
         pillar = rng.random() < 0.3
-        corner = (
-            min(x - room.x, room.x + room.width - x) < 0.8 or min(y - room.y, room.y + room.depth - y) < 0.8
-        )
+        corner = min(x - room.x, room.x + room.width - x) < 0.8 or min(y - room.y, room.y + room.depth - y) < 0.8
         if pillar == corner or not _free(room, x, y, 0.3, 0.3, 0.15 if corner else 0.9):
             continue
         if any(np.hypot(*(p - (x, y))) < 1.8 for p in clear):

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from simulated_site import body as bd
 from simulated_site import texture as tx
 
 Colour = tuple[float, float, float]  # linear BGR, 0..1
@@ -99,13 +98,21 @@ def _contrast(rng: np.random.Generator, other: Colour) -> Colour:
 def _top(rng: np.random.Generator) -> Garment:
     c0 = _cloth_colour(rng, 0.62)
     c1, c2 = _contrast(rng, c0), _cloth_colour(rng, 0.6)
-    kind = int(rng.choice([tx.PLAIN, tx.STRIPES, tx.PINSTRIPES, tx.PLAID, tx.BLOCKS, tx.DOTS, tx.CAMOUFLAGE],
-                          p=[0.46, 0.15, 0.06, 0.11, 0.13, 0.04, 0.05]))  # fmt: skip
-    size = {tx.STRIPES: rng.uniform(0.05, 0.13), tx.PINSTRIPES: rng.uniform(0.05, 0.09), tx.PLAID: rng.uniform(0.08, 0.15),
-            tx.BLOCKS: rng.uniform(0.08, 0.22), tx.DOTS: rng.uniform(0.07, 0.11), tx.CAMOUFLAGE: rng.uniform(0.08, 0.16)}.get(kind, 0.1)  # fmt: skip
-    share = (
-        0.02 if kind == tx.BLOCKS else (rng.uniform(0.06, 0.12) if kind == tx.DOTS else rng.uniform(0.3, 0.6))
+    kind = int(
+        rng.choice(
+            [tx.PLAIN, tx.STRIPES, tx.PINSTRIPES, tx.PLAID, tx.BLOCKS, tx.DOTS, tx.CAMOUFLAGE],
+            p=[0.46, 0.15, 0.06, 0.11, 0.13, 0.04, 0.05],
+        )
     )
+    size = {
+        tx.STRIPES: rng.uniform(0.05, 0.13),
+        tx.PINSTRIPES: rng.uniform(0.05, 0.09),
+        tx.PLAID: rng.uniform(0.08, 0.15),
+        tx.BLOCKS: rng.uniform(0.08, 0.22),
+        tx.DOTS: rng.uniform(0.07, 0.11),
+        tx.CAMOUFLAGE: rng.uniform(0.08, 0.16),
+    }.get(kind, 0.1)
+    share = 0.02 if kind == tx.BLOCKS else (rng.uniform(0.06, 0.12) if kind == tx.DOTS else rng.uniform(0.3, 0.6))
     return Garment(kind, (c0, c1, c2), float(size), float(share))
 
 
@@ -113,9 +120,7 @@ def _lower(rng: np.random.Generator) -> tuple[int, Garment]:
     lower = int(rng.choice([0, 1, 2, 3], p=[0.72, 0.10, 0.11, 0.07]))
     c0 = _cloth_colour(rng, 0.28 if lower < 2 else 0.5)
     kind = tx.PLAIN if rng.random() < 0.88 else int(rng.choice([tx.PLAID, tx.PINSTRIPES, tx.CAMOUFLAGE]))
-    return lower, Garment(
-        kind, (c0, _contrast(rng, c0), _cloth_colour(rng)), float(rng.uniform(0.06, 0.12)), 0.4
-    )
+    return lower, Garment(kind, (c0, _contrast(rng, c0), _cloth_colour(rng)), float(rng.uniform(0.06, 0.12)), 0.4)
 
 
 def _skin_and_hair(rng: np.random.Generator) -> tuple[Colour, Colour]:
@@ -130,18 +135,26 @@ def _skin_and_hair(rng: np.random.Generator) -> tuple[Colour, Colour]:
         (0.03, 0.07, 0.22),
         (0.38, 0.38, 0.38),
     ]
-    weights = (
-        np.array([0.34, 0.26, 0.16, 0.11, 0.05, 0.08])
-        if tone < 0.6
-        else np.array([0.75, 0.17, 0, 0, 0, 0.08])
-    )
+    weights = np.array([0.34, 0.26, 0.16, 0.11, 0.05, 0.08]) if tone < 0.6 else np.array([0.75, 0.17, 0, 0, 0, 0.08])
     hair = np.array(shades[rng.choice(6, p=weights)]) * rng.uniform(0.8, 1.25)
     return tuple(map(float, skin)), tuple(map(float, hair))  # type: ignore[return-value]
 
 
 def _gait(rng: np.random.Generator) -> tuple[float, ...]:
-    return tuple(map(float, (rng.uniform(0.25, 0.65), rng.uniform(0.15, 0.65), rng.uniform(0.85, 1.12), rng.uniform(0.0, 0.5),
-                             rng.uniform(0.10, 0.26), rng.uniform(0.0, 0.30), rng.uniform(1.0, 1.35))))  # fmt: skip
+    return tuple(
+        map(
+            float,
+            (
+                rng.uniform(0.25, 0.65),
+                rng.uniform(0.15, 0.65),
+                rng.uniform(0.85, 1.12),
+                rng.uniform(0.0, 0.5),
+                rng.uniform(0.10, 0.26),
+                rng.uniform(0.0, 0.30),
+                rng.uniform(1.0, 1.35),
+            ),
+        )
+    )
 
 
 def _prints(rng: np.random.Generator, kind: int) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
@@ -177,37 +190,62 @@ def random_look(rng: np.random.Generator) -> Look:
         shoulders=float(rng.uniform(0.90, 1.0) if feminine else rng.uniform(0.98, 1.10)),
         hips=float(rng.uniform(0.98, 1.12) if feminine else rng.uniform(0.9, 1.02)),
         belly=float(max(0.0, rng.normal(0.05, 0.35))),
-        skin=skin, hair=hair, hair_style=int(rng.choice(6, p=styles)), hair_volume=float(rng.uniform(1.07, 1.2)),
-        beard=bool(not feminine and rng.random() < 0.3), glasses=bool(rng.random() < 0.22),
-        hat=int(rng.choice(4, p=[0.80, 0.10, 0.03, 0.07])), hat_colour=_cloth_colour(rng, 0.5),
-        top=top, long_sleeves=bool(rng.random() < (0.62 if coat < 1 else 1.0)),
+        skin=skin,
+        hair=hair,
+        hair_style=int(rng.choice(6, p=styles)),
+        hair_volume=float(rng.uniform(1.07, 1.2)),
+        beard=bool(not feminine and rng.random() < 0.3),
+        glasses=bool(rng.random() < 0.22),
+        hat=int(rng.choice(4, p=[0.80, 0.10, 0.03, 0.07])),
+        hat_colour=_cloth_colour(rng, 0.5),
+        top=top,
+        long_sleeves=bool(rng.random() < (0.62 if coat < 1 else 1.0)),
         open_front=float(rng.uniform(0.25, 0.55)) if rng.random() < (0.22 if coat < 1 else 0.5) else 0.0,
-        shirt=_contrast(rng, top.colours[0]), coat=coat,
-        chest_logo=chest, back_print=back, logo=_contrast(rng, top.colours[0]),  # type: ignore[arg-type]
-        lower=lower, trousers=trousers,
+        shirt=_contrast(rng, top.colours[0]),
+        coat=coat,
+        chest_logo=chest,
+        back_print=back,
+        logo=_contrast(rng, top.colours[0]),  # type: ignore[arg-type]
+        lower=lower,
+        trousers=trousers,
         side_stripe=_contrast(rng, trousers.colours[0]) if lower < 2 and rng.random() < 0.14 else None,
-        tights=bool(rng.random() < 0.5), shoe=_cloth_colour(rng, 0.35),
-        bag=int(rng.choice(4, p=[0.58, 0.20, 0.12, 0.10])), bag_colour=_cloth_colour(rng, 0.6), bag_side=int(rng.choice([-1, 1])),
+        tights=bool(rng.random() < 0.5),
+        shoe=_cloth_colour(rng, 0.35),
+        bag=int(rng.choice(4, p=[0.58, 0.20, 0.12, 0.10])),
+        bag_colour=_cloth_colour(rng, 0.6),
+        bag_side=int(rng.choice([-1, 1])),
         gait=_gait(rng),
-    )  # fmt: skip
+    )
 
 
 def look_alike(look: Look, rng: np.random.Generator) -> Look:
     """Another person in the same colours: three to five details differ (hair, bag, height, print, shoes, ...)."""
     skin, hair = _skin_and_hair(rng)
     chest, back = _prints(rng, tx.PLAIN)
-    chest = (
-        chest if look.chest_logo is None and chest else (None if look.chest_logo else (0.0, 0.1, 0.17, 0.06))
-    )
+    chest = chest if look.chest_logo is None and chest else (None if look.chest_logo else (0.0, 0.1, 0.17, 0.06))
     taller = look.height_m + float(rng.choice([-1, 1])) * rng.uniform(0.07, 0.15)
     options = {
-        "hair": {"hair": hair, "skin": skin, "hair_style": int(rng.choice([s for s in (1, 2, 3, 4, 5) if s != look.hair_style])), "hat": 0},
-        "bag": {"bag": int(rng.choice([b for b in (0, 1, 2, 3) if b != look.bag])), "bag_colour": _contrast(rng, look.top.colours[0])},
-        "height": {"height_m": float(np.clip(taller, 1.5, 1.95)), "girth": float(np.clip(look.girth + rng.choice([-0.14, 0.14]), 0.8, 1.3))},
+        "hair": {
+            "hair": hair,
+            "skin": skin,
+            "hair_style": int(rng.choice([s for s in (1, 2, 3, 4, 5) if s != look.hair_style])),
+            "hat": 0,
+        },
+        "bag": {
+            "bag": int(rng.choice([b for b in (0, 1, 2, 3) if b != look.bag])),
+            "bag_colour": _contrast(rng, look.top.colours[0]),
+        },
+        "height": {
+            "height_m": float(np.clip(taller, 1.5, 1.95)),
+            "girth": float(np.clip(look.girth + rng.choice([-0.14, 0.14]), 0.8, 1.3)),
+        },
         "print": {"chest_logo": chest, "back_print": back, "logo": _contrast(rng, look.top.colours[0])},
         "shoes": {"shoe": _contrast(rng, look.shoe)},
-        "hat": {"hat": int(rng.choice([h for h in (0, 1, 3) if h != look.hat])), "hat_colour": _contrast(rng, look.hair)},
-    }  # fmt: skip
+        "hat": {
+            "hat": int(rng.choice([h for h in (0, 1, 3) if h != look.hat])),
+            "hat_colour": _contrast(rng, look.hair),
+        },
+    }
     names = rng.permutation(sorted(options))[: int(rng.integers(3, 6))]
     changed: dict[str, object] = {"gait": _gait(rng)}
     for name in names:

@@ -111,7 +111,9 @@ def smooth(points: np.ndarray, window_m: float = 0.9) -> np.ndarray:
     """Round the corners of a resampled line by two moving averages; both ends stay where they are."""
     half = max(1, int(window_m / POINT_M / 4))
     for _ in range(2):
-        padded = np.concatenate([2 * points[0] - points[half:0:-1], points, 2 * points[-1] - points[-2 : -half - 2 : -1]])
+        padded = np.concatenate(
+            [2 * points[0] - points[half:0:-1], points, 2 * points[-1] - points[-2 : -half - 2 : -1]]
+        )
         if len(padded) != len(points) + 2 * half:
             return points
         kernel = np.ones(2 * half + 1) / (2 * half + 1)

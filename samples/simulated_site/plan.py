@@ -13,7 +13,20 @@ from simulated_site.paths import Grid
 from simulated_site.rooms import DOOR_WIDTH_M, STUB_SIDE_M, Door, Room
 
 SITE_KEY = 0x73697465
-NAMES = ("entrance", "aisle", "checkout", "lounge", "bakery", "books", "electronics", "garden", "pharmacy", "cafe", "stockroom", "gallery")
+NAMES = (
+    "entrance",
+    "aisle",
+    "checkout",
+    "lounge",
+    "bakery",
+    "books",
+    "electronics",
+    "garden",
+    "pharmacy",
+    "cafe",
+    "stockroom",
+    "gallery",
+)
 MAX_CAMERAS = len(NAMES)
 GAP_M = 7.0  # between the rooms' cells; both stubs of a corridor end in it
 STUB_OUT_M = 1.15  # where people walk behind a doorway: metres outward from the room's edge
@@ -45,7 +58,9 @@ def _cells(count: int) -> list[tuple[int, int]]:
     return [(i % columns, i // columns) for i in range(count)]
 
 
-def _doors_wanted(cells: list[tuple[int, int]]) -> tuple[list[list[int]], list[tuple[int, int, int, int]], list[tuple[int, int]]]:
+def _doors_wanted(
+    cells: list[tuple[int, int]],
+) -> tuple[list[list[int]], list[tuple[int, int, int, int]], list[tuple[int, int]]]:
     """Sides with a door per room, neighbour pairs as (room, door, room, door), and street doors as (room, door)."""
     sides: list[list[int]] = [[] for _ in cells]
     pairs = []
@@ -73,10 +88,14 @@ def _camera(x: float, y: float, width: float, depth: float, rng: np.random.Gener
     yaw = math.atan2(y + depth * 0.5 - cy, x + width * 0.5 - cx) + rng.normal(0, 0.05)
     height = rng.uniform(2.4, 3.5)
     pitch = math.atan2(height - 0.9, rng.uniform(4.6, 6.2))
-    return Camera(cx, cy, float(height), float(yaw), float(pitch), math.radians(rng.uniform(64, 80)), **random_sensor(rng))  # type: ignore[arg-type]
+    return Camera(
+        cx, cy, float(height), float(yaw), float(pitch), math.radians(rng.uniform(64, 80)), **random_sensor(rng)
+    )  # type: ignore[arg-type]
 
 
-def _doors(sides: list[int], x: float, y: float, width: float, depth: float, camera: Camera, rng: np.random.Generator) -> tuple[Door, ...]:
+def _doors(
+    sides: list[int], x: float, y: float, width: float, depth: float, camera: Camera, rng: np.random.Generator
+) -> tuple[Door, ...]:
     """Doorways whose stubs lead away from the camera's line of sight."""
     doors = []
     for side in sides:

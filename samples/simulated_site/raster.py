@@ -56,9 +56,7 @@ def place(parts, count, pose, rotation, position, f, cx, cy, owner, out, start):
                 shift = pose[0] if k == 0 else (pose[1] if k == 1 else 0.0)
                 origin[r] += rotation[r, k] * (world[3, k] + shift - position[k])
             for a in range(3):
-                cam[r, a] = (
-                    rotation[r, 0] * world[a, 0] + rotation[r, 1] * world[a, 1] + rotation[r, 2] * world[a, 2]
-                )
+                cam[r, a] = rotation[r, 0] * world[a, 0] + rotation[r, 1] * world[a, 1] + rotation[r, 2] * world[a, 2]
         q = out[n]
         for a in range(3):
             s = p[9 + a]
@@ -142,8 +140,8 @@ def splat(placed, start, end, f, cx, cy, depth, part, stamp, stats):
     sx0, sy0, sx1, sy1 = width, height, 0, 0
     for i in range(start, end):
         q = placed[i]
-        x0, x1 = max(0, int(math.floor(q[24]))), min(width, int(math.ceil(q[25])) + 1)
-        y0, y1 = max(0, int(math.floor(q[26]))), min(height, int(math.ceil(q[27])) + 1)
+        x0, x1 = max(0, math.floor(q[24])), min(width, math.ceil(q[25]) + 1)
+        y0, y1 = max(0, math.floor(q[26])), min(height, math.ceil(q[27]) + 1)
         owner = int(q[28])
         clipped = q[18] > -1e8
         for y in range(y0, y1):

@@ -56,5 +56,18 @@ def render_frame(site: Site, camera_name: str, frame_index: int) -> tuple[np.nda
         if _counts(s):
             left, top, right, bottom = s.inside
             number = site.people[here[s.index]].number
-            rows.append(TruthRow(camera_name, frame_index, "", number, left, top, right - left, bottom - top, round(s.visibility, 3), time_ns))
+            rows.append(
+                TruthRow(
+                    camera_name,
+                    frame_index,
+                    "",
+                    number,
+                    left,
+                    top,
+                    right - left,
+                    bottom - top,
+                    round(s.visibility, 3),
+                    time_ns,
+                )
+            )
     return image, rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simulated_site import backdrop as bk
-from simulated_site import body as bd
+from simulated_site import parts as pt
 from simulated_site import texture as tx
 from simulated_site.looks import _bgr, _cloth_colour
 
@@ -49,12 +49,10 @@ class Room:
     style_seed: int
     boxes: list[np.ndarray] = field(default_factory=list)
     parts: list[np.ndarray] = field(default_factory=list)
-    blocks: list[tuple[float, float, float, float, float]] = field(
-        default_factory=list
-    )  # centre, half sizes, yaw
+    blocks: list[tuple[float, float, float, float, float]] = field(default_factory=list)  # centre, half sizes, yaw
     floor: np.ndarray = field(default_factory=lambda: np.zeros(bk.BOX_COLUMNS))
     lamps: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
-    materials: np.ndarray = field(default_factory=lambda: np.zeros((bd.MATERIALS, tx.MATERIAL_COLUMNS)))
+    materials: np.ndarray = field(default_factory=lambda: np.zeros((pt.MATERIALS, tx.MATERIAL_COLUMNS)))
 
     def door_point(self, door: Door, outward_m: float = 0.0, along_m: float = 0.0) -> np.ndarray:
         """A point of the plan, from the door's middle: outward through the wall and along it in the door's turn."""
@@ -68,8 +66,19 @@ class Room:
         return base + outward_m * np.array([nx, ny]) + along_m * door.turn * tangent
 
 
-def box(cx: float, cy: float, hx: float, hy: float, z0: float, z1: float, surface: int, colours: tuple, size: float = 0.3,
-        seed: int = 0, yaw: float = 0.0) -> np.ndarray:  # fmt: skip
+def box(
+    cx: float,
+    cy: float,
+    hx: float,
+    hy: float,
+    z0: float,
+    z1: float,
+    surface: int,
+    colours: tuple,
+    size: float = 0.3,
+    seed: int = 0,
+    yaw: float = 0.0,
+) -> np.ndarray:
     """One backdrop row."""
     row = np.zeros(bk.BOX_COLUMNS)
     row[0:6] = cx, cy, hx, hy, z0, z1
@@ -128,9 +137,7 @@ def build_walls(room: Room, rng: np.random.Generator) -> None:
             room.boxes.append(_wall_piece(room, side, span, (0.0, CEILING_M), WALL_M / 2, style, seed))
     for door in room.doors:
         span = (door.at - DOOR_WIDTH_M / 2, door.at + DOOR_WIDTH_M / 2)
-        room.boxes.append(
-            _wall_piece(room, door.side, span, (DOOR_HEIGHT_M, CEILING_M), WALL_M / 2, style, seed)
-        )
+        room.boxes.append(_wall_piece(room, door.side, span, (DOOR_HEIGHT_M, CEILING_M), WALL_M / 2, style, seed))
         reach = sorted((-door.turn * (DOOR_WIDTH_M / 2 + 0.3), door.turn * (DOOR_WIDTH_M / 2 + STUB_SIDE_M)))
         back = (door.at + reach[0], door.at + reach[1])
         room.boxes.append(
@@ -183,13 +190,13 @@ def build_floor(room: Room, rng: np.random.Generator) -> None:
 
 def _part(a: tuple, b: tuple, front: tuple, s: tuple, r0: float, r1: float, material: int) -> np.ndarray:
     """One body part row in world metres; L follows from a and b (equal: an ellipsoid with half axes s)."""
-    row = np.zeros(bd.PART_COLUMNS)
+    row = np.zeros(pt.PART_COLUMNS)
     axis = np.subtract(b, a)
     length = float(np.linalg.norm(axis))
     z = axis / length if length > 0 else np.array([0.0, 0.0, 1.0])
     y = np.asarray(front, dtype=float) - np.dot(front, z) * z
     row[0:3], row[3:6], row[6:9], row[9:12] = a, z, y / np.linalg.norm(y), s
-    row[12], row[13], row[14], row[18], row[19] = length / s[2], r0, r1, bd.NO_CLIP, material
+    row[12], row[13], row[14], row[18], row[19] = length / s[2], r0, r1, pt.NO_CLIP, material
     return row
 
 
@@ -205,9 +212,7 @@ def add_plant(room: Room, x: float, y: float, rng: np.random.Generator) -> None:
     for _ in range(int(rng.integers(5, 10))):
         a, d, z = rng.uniform(0, 6.28), rng.uniform(0, 0.22), 0.5 + tall * rng.random()
         c = (x + d * math.cos(a), y + d * math.sin(a), z)
-        room.parts.append(
-            _part(c, c, (math.cos(a), math.sin(a), 0), tuple(rng.uniform(0.12, 0.26, 3)), 1.0, 1.0, 2)
-        )
+        room.parts.append(_part(c, c, (math.cos(a), math.sin(a), 0), tuple(rng.uniform(0.12, 0.26, 3)), 1.0, 1.0, 2))
     room.blocks.append((x, y, 0.3, 0.3, 0.0))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simulated_site.body import POSE
+from simulated_site.parts import POSE
 from simulated_site.paths import Grid, resample, smooth
 from simulated_site.plan import STUB_END_M, STUB_OUT_M, Plan
 from simulated_site.rooms import Room
@@ -80,7 +80,9 @@ class Walker:
                 out.append((link.door_b, (link.room_a, link.door_a), link.length_m))
         return out
 
-    def _next(self, room: int, door: int, speed: float, frame: int, visited: int) -> tuple[int, tuple[int, int] | None, float]:
+    def _next(
+        self, room: int, door: int, speed: float, frame: int, visited: int
+    ) -> tuple[int, tuple[int, int] | None, float]:
         """Where to leave, where that leads, and after how long out of every room."""
         street = [d for r, d in self.plan.street if r == room and (d != door or not self._exits(room))]
         if street and (not self._exits(room) or (visited >= 1 and self.rng.random() < 0.22)):
@@ -147,7 +149,10 @@ class Walker:
         legs += [leg, way_out]
         raw = resample(np.concatenate([legs[0]] + [p[1:] for p in legs[1:]]))
         path = smooth(raw)
-        halts = [Stop(_along(path, raw, at), float(rng.uniform(*DWELL_SECONDS)), _facing(place, point, rng)) for at, point in stops]
+        halts = [
+            Stop(_along(path, raw, at), float(rng.uniform(*DWELL_SECONDS)), _facing(place, point, rng))
+            for at, point in stops
+        ]
         spacing = _length(path) / (len(path) - 1)
         places, headings, speeds = march(path, spacing, halts, group.speed, self.fps)
         return self._bodies(group, places, headings, speeds)
@@ -181,7 +186,9 @@ class Walker:
 def _stub(room: Room, door: int, right_m: float, *, inwards: bool) -> np.ndarray:
     """From behind the wall through the doorway to the floor before it, or back, right_m to the right of the middle."""
     d = room.doors[door]
-    points = np.stack([room.door_point(d, STUB_OUT_M, STUB_END_M), room.door_point(d, STUB_OUT_M, 0.0), room.door_point(d, -0.7)])
+    points = np.stack(
+        [room.door_point(d, STUB_OUT_M, STUB_END_M), room.door_point(d, STUB_OUT_M, 0.0), room.door_point(d, -0.7)]
+    )
     points = points if inwards else points[::-1]
     steps = np.diff(points, axis=0)
     rights = np.stack([steps[:, 1], -steps[:, 0]], axis=1) / np.hypot(*steps.T)[:, None]
@@ -194,7 +201,7 @@ def _length(points: np.ndarray) -> float:
 
 def _along(path: np.ndarray, raw: np.ndarray, at_m: float) -> float:
     """Where on the smoothed path the raw path's metre at_m lies (both have the same number of points)."""
-    index = min(len(path) - 1, int(round(at_m / _length(raw) * (len(raw) - 1))))
+    index = min(len(path) - 1, round(at_m / _length(raw) * (len(raw) - 1)))
     return _length(path) * index / (len(path) - 1)
 
 

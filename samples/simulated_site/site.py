@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simulated_site.body import POSE
 from simulated_site.camera import Camera
 from simulated_site.looks import Look, look_alike, random_look
+from simulated_site.parts import POSE
 from simulated_site.paths import PAIR_M, Grid
 from simulated_site.plan import MAX_CAMERAS, NAMES, SITE_KEY, Plan, make_plan
 from simulated_site.rooms import Room
@@ -82,7 +82,9 @@ def _groups(people: tuple[Person, ...], plan: Plan, seconds: float, rng: np.rand
         if order and rng.random() < 0.15 and people[members[0]].alike != people[order[-1]].number:
             members.append(order.pop())
         start = rng.uniform(-22.0, min(14.0, 0.2 * seconds))
-        entries = plan.street if start > 0 else [(r, d) for r, room in enumerate(plan.rooms) for d in range(len(room.doors))]
+        entries = (
+            plan.street if start > 0 else [(r, d) for r, room in enumerate(plan.rooms) for d in range(len(room.doors))]
+        )
         room, door = entries[int(rng.integers(len(entries)))]
         bodies = [people[m].figure.body for m in members]
         groups.append(Group(members, bodies, float(rng.uniform(*SPEEDS)), float(start), room, door))
@@ -104,8 +106,12 @@ def _spots_in_view(grid: Grid, camera: Camera) -> np.ndarray:
 
 
 def _check(cameras: int, people: int, seconds: float, fps: int) -> None:
-    limits = {"cameras": (cameras, 1, MAX_CAMERAS), "people": (people, 0, min(MAX_SITE_PEOPLE, MAX_PEOPLE * cameras)),
-              "seconds": (seconds, 0.1, 24 * 3600), "fps": (fps, 1, 60)}  # fmt: skip
+    limits = {
+        "cameras": (cameras, 1, MAX_CAMERAS),
+        "people": (people, 0, min(MAX_SITE_PEOPLE, MAX_PEOPLE * cameras)),
+        "seconds": (seconds, 0.1, 24 * 3600),
+        "fps": (fps, 1, 60),
+    }
     for name, (value, low, high) in limits.items():
         if not low <= value <= high:
             raise ValueError(f"{name}: expected {low} to {high}, got {value}")

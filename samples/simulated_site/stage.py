@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from simulated_site import backdrop as bk
-from simulated_site import body as bd
+from simulated_site import parts as pt
 from simulated_site import raster as rs
+from simulated_site.body import pose_parts
 from simulated_site.camera import NOISE_TILE_SLACK_PX, Camera
 from simulated_site.rooms import CEILING_M, MAX_STATIC_PARTS, Room
 from simulated_site.wardrobe import Figure
@@ -42,8 +43,8 @@ class Stage:
         self._floor_xy = np.empty((*shape, 2), np.float32)
         self._depth, self._image = np.empty_like(self._depth0), np.empty_like(self._still)
         self._part, self._stamp = np.full(shape, -1, np.int16), np.empty(shape, np.int16)
-        self._parts = np.empty((bd.MAX_PARTS, bd.PART_COLUMNS))
-        self._placed = np.empty((max(MAX_PEOPLE * bd.MAX_PARTS, MAX_STATIC_PARTS), rs.PLACED_COLUMNS))
+        self._parts = np.empty((pt.MAX_PARTS, pt.PART_COLUMNS))
+        self._placed = np.empty((max(MAX_PEOPLE * pt.MAX_PARTS, MAX_STATIC_PARTS), rs.PLACED_COLUMNS))
         self._paint_still()
 
     @property
@@ -54,8 +55,22 @@ class Stage:
     def _paint_still(self) -> None:
         room, cam = self.room, self.camera
         light = np.array(cam.light) / np.linalg.norm(cam.light)
-        bk.paint(np.array(room.boxes), room.floor, CEILING_M, room.lamps, cam.rotation, cam.position, cam.focal_px, light,
-                 cam.light_row, cam.look_row, cam.curve, self._depth0, self._still, self._floor_xy)  # fmt: skip
+        bk.paint(
+            np.array(room.boxes),
+            room.floor,
+            CEILING_M,
+            room.lamps,
+            cam.rotation,
+            cam.position,
+            cam.focal_px,
+            light,
+            cam.light_row,
+            cam.look_row,
+            cam.curve,
+            self._depth0,
+            self._still,
+            self._floor_xy,
+        )
         if not room.parts:
             return
         self._part.fill(rs.NOTHING)
@@ -87,8 +102,20 @@ class Stage:
             self._stamp,
             stats,
         )
-        rs.shade(self._placed, room.materials[None], cam.focal_px, cam.width / 2, cam.height / 2, self._depth0, self._part,
-                 cam.light_row, cam.look_row, cam.curve, self._still, np.array([0, 0, cam.width, cam.height]))  # fmt: skip
+        rs.shade(
+            self._placed,
+            room.materials[None],
+            cam.focal_px,
+            cam.width / 2,
+            cam.height / 2,
+            self._depth0,
+            self._part,
+            cam.light_row,
+            cam.look_row,
+            cam.curve,
+            self._still,
+            np.array([0, 0, cam.width, cam.height]),
+        )
         self._floor_xy[self._part >= 0] = 1e9
 
     def draw(self, figures: list[Figure], poses: np.ndarray, noise_key: int) -> tuple[np.ndarray, list[Seen]]:
@@ -104,7 +131,7 @@ class Stage:
         self._stamp.fill(-1)
         starts, stats = [0], np.zeros((len(figures), 8))
         for i, figure in enumerate(figures):
-            count = bd.pose_parts(figure.body, poses[i], self._parts)
+            count = pose_parts(figure.body, poses[i], self._parts)
             self._cast_shadow(poses[i])
             end = rs.place(
                 self._parts,

@@ -62,7 +62,7 @@ def _weave(m, u, v, angle):
         x, y = u / m[10] + 0.5 * (row % 2), v / m[10]
         x, y = x - math.floor(x) - 0.5, y - row - 0.5
         return (1.0 if x * x + y * y < m[11] else 0.0), 0.0
-    if kind == CAMOUFLAGE or kind == LEAVES:
+    if kind in (CAMOUFLAGE, LEAVES):
         w = smooth_noise(u / m[10], v / m[10], int(m[12]))
         w2 = smooth_noise(u / m[10] + 31.7, v / m[10] + 11.3, int(m[12]) + 5)
         return (1.0 if w > 0.55 else 0.0), (1.0 if w2 > 0.68 else 0.0)
@@ -98,12 +98,7 @@ def _overlay(m, flags, angle, u, v, fallback):
         return 34
     if flags & CHEST_LOGO and abs(angle) < 1.57 and abs(u - m[19]) < m[20] and abs(v - m[21]) < m[22]:
         return 16
-    if (
-        flags & BACK_PRINT
-        and away < 1.57
-        and away * abs(u / (angle + 1e-9)) < m[23]
-        and abs(v - m[24]) < m[25]
-    ):
+    if flags & BACK_PRINT and away < 1.57 and away * abs(u / (angle + 1e-9)) < m[23] and abs(v - m[24]) < m[25]:
         return 16
     if flags & SIDE_STRIPE and abs(abs(angle) - 1.57) < m[26]:
         return 7

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simulated_site.body import POSE
 from simulated_site.camera import Camera, random_sensor
 from simulated_site.furniture import furnish
 from simulated_site.looks import look_alike, random_look
+from simulated_site.parts import POSE
 from simulated_site.rooms import Door, Room
 from simulated_site.stage import Seen, Stage
 from simulated_site.wardrobe import Figure, compile_look
@@ -61,9 +61,7 @@ def _random_stage(rng: np.random.Generator) -> Stage:
     width, depth = rng.uniform(6.0, 12.0), rng.uniform(6.0, 11.0)
     sides = rng.permutation(4)[: int(rng.integers(1, 4))]
     doors = tuple(
-        Door(
-            int(s), float(rng.uniform(1.2, (width if s in (0, 2) else depth) - 1.2)), int(rng.choice([-1, 1]))
-        )
+        Door(int(s), float(rng.uniform(1.2, (width if s in (0, 2) else depth) - 1.2)), int(rng.choice([-1, 1])))
         for s in sides
     )
     room = Room(0.0, 0.0, float(width), float(depth), doors, int(rng.integers(1 << 31)))
@@ -83,9 +81,7 @@ def _blocked(room: Room, x: float, y: float, gap_m: float = 0.24) -> bool:
     return False
 
 
-def _place(
-    stage: Stage, taken: list[tuple[float, float]], rng: np.random.Generator
-) -> tuple[float, float] | None:
+def _place(stage: Stage, taken: list[tuple[float, float]], rng: np.random.Generator) -> tuple[float, float] | None:
     """A free spot: mostly on floor that the camera sees, sometimes behind furniture, sometimes right before somebody."""
     room, cam = stage.room, stage.camera
     for _ in range(20):
@@ -95,9 +91,7 @@ def _place(
             away = np.array([cam.x - ox, cam.y - oy])
             away /= np.linalg.norm(away) + 1e-9
             x, y = (
-                np.array([ox, oy])
-                + away * rng.uniform(0.6, 1.3)
-                + np.array([-away[1], away[0]]) * rng.normal(0, 0.2)
+                np.array([ox, oy]) + away * rng.uniform(0.6, 1.3) + np.array([-away[1], away[0]]) * rng.normal(0, 0.2)
             )
         elif draw < 0.75:
             row, col = rng.integers(cam.height // 8, cam.height), rng.integers(0, cam.width)
@@ -171,9 +165,7 @@ def _usable(s: Seen) -> bool:
     whole = (s.whole[2] - s.whole[0]) * (s.whole[3] - s.whole[1])
     inside = (s.inside[2] - s.inside[0]) * (s.inside[3] - s.inside[1])
     return (
-        s.inside[3] - s.inside[1] >= MIN_CROP_HEIGHT_PX
-        and s.visibility >= MIN_CROP_VISIBILITY
-        and inside > 0.6 * whole
+        s.inside[3] - s.inside[1] >= MIN_CROP_HEIGHT_PX and s.visibility >= MIN_CROP_VISIBILITY and inside > 0.6 * whole
     )
 
 
@@ -182,8 +174,8 @@ def _cut(image: np.ndarray, s: Seen, rng: np.random.Generator) -> np.ndarray:
     left, top, right, bottom = s.inside
     w, h = right - left, bottom - top
     edges = np.array([left, top, right, bottom]) + rng.uniform(-0.06, 0.06, 4) * (w, h, w, h)
-    x0, y0 = max(0, int(round(edges[0]))), max(0, int(round(edges[1])))
-    x1, y1 = min(image.shape[1], int(round(edges[2]))), min(image.shape[0], int(round(edges[3])))
+    x0, y0 = max(0, round(edges[0])), max(0, round(edges[1]))
+    x1, y1 = min(image.shape[1], round(edges[2])), min(image.shape[0], round(edges[3]))
     return image[y0:y1, x0:x1].copy()
 
 
@@ -217,9 +209,7 @@ def _views(
                 yield int(chosen[s.index]), _cut(image, s, rng)
 
 
-def identity_crops(
-    seed: int, identities: int, views_per_identity: int
-) -> Iterator[tuple[int, int, np.ndarray]]:
+def identity_crops(seed: int, identities: int, views_per_identity: int) -> Iterator[tuple[int, int, np.ndarray]]:
     """Crops for an embedder: (person_index, camera_index, crop (h, w, 3) uint8 BGR).
 
     Every person is seen about VIEWS_PER_CAMERA times in each of several random cameras, from any side, at any distance and gait

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulated_site.body import POSE, step_length
+from simulated_site.limbs import step_length
+from simulated_site.parts import POSE
 
 ACCELERATION = 1.3  # m/s^2, when stopping and starting
 TURN_RATE = 3.2  # rad/s at most
@@ -23,7 +24,9 @@ class Stop:
     facing: float
 
 
-def march(path: np.ndarray, spacing_m: float, stops: list[Stop], speed: float, fps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def march(
+    path: np.ndarray, spacing_m: float, stops: list[Stop], speed: float, fps: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Walk the path: positions (n, 2), wanted headings (n,), speeds (n,), one per frame; the last frame is the path's end."""
     length = spacing_m * (len(path) - 1)
     tangent = np.unwrap(np.arctan2(*np.gradient(path, axis=0).T[::-1]))
@@ -68,7 +71,9 @@ def _ramp(values: np.ndarray, frames: int) -> np.ndarray:
     return np.convolve(np.pad(values, (frames // 2, frames - 1 - frames // 2), mode="edge"), kernel, mode="valid")
 
 
-def poses_of(places: np.ndarray, wanted: np.ndarray, speeds: np.ndarray, body: np.ndarray, fps: int, rng: np.random.Generator) -> np.ndarray:
+def poses_of(
+    places: np.ndarray, wanted: np.ndarray, speeds: np.ndarray, body: np.ndarray, fps: int, rng: np.random.Generator
+) -> np.ndarray:
     """Poses (n, len(POSE)) float64 of one person who walks this way."""
     n = len(places)
     poses = np.zeros((n, len(POSE)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulated_site import body as bd
+from simulated_site import parts as pt
 from simulated_site import texture as tx
 from simulated_site.looks import Garment, Look
 
@@ -37,21 +37,38 @@ def _cloth(row: np.ndarray, garment: Garment, fold: float = SOFT) -> None:
 def _body(look: Look) -> np.ndarray:
     swing, elbow, stride, lean, arm_out, toe_out, loose = look.gait
     values = {
-        "height": look.height_m, "girth": look.girth, "shoulders": look.shoulders, "hips": look.hips,
-        "legs": 0.505 - 0.02 * (look.hips - 1.0), "head": 1.0, "hair_style": look.hair_style, "hair_volume": look.hair_volume,
-        "hat": look.hat, "bag": look.bag, "lower": look.lower, "coat": look.coat, "sleeve": float(look.long_sleeves),
-        "arm_swing": swing, "elbow": elbow, "stride": stride, "lean": lean, "arm_out": arm_out + 0.12 * max(0.0, look.girth - 1.0),
-        "bounce": 0.0, "belly": look.belly, "bag_side": look.bag_side, "toe_out": toe_out, "loose": loose,
-    }  # fmt: skip
-    return np.array([values[name] for name in bd.BODY], dtype=np.float64)
+        "height": look.height_m,
+        "girth": look.girth,
+        "shoulders": look.shoulders,
+        "hips": look.hips,
+        "legs": 0.505 - 0.02 * (look.hips - 1.0),
+        "head": 1.0,
+        "hair_style": look.hair_style,
+        "hair_volume": look.hair_volume,
+        "hat": look.hat,
+        "bag": look.bag,
+        "lower": look.lower,
+        "coat": look.coat,
+        "sleeve": float(look.long_sleeves),
+        "arm_swing": swing,
+        "elbow": elbow,
+        "stride": stride,
+        "lean": lean,
+        "arm_out": arm_out + 0.12 * max(0.0, look.girth - 1.0),
+        "belly": look.belly,
+        "bag_side": look.bag_side,
+        "toe_out": toe_out,
+        "loose": loose,
+    }
+    return np.array([values[name] for name in pt.BODY], dtype=np.float64)
 
 
 def _dress_top(materials: np.ndarray, look: Look) -> None:
-    for row in (materials[bd.TOP], materials[bd.SLEEVE]):
+    for row in (materials[pt.TOP], materials[pt.SLEEVE]):
         _cloth(row, look.top)
     if look.top.pattern == tx.BLOCKS:  # sleeves take the upper colour
-        _plain(materials[bd.SLEEVE], look.top.colours[1], SOFT)
-    row, flags = materials[bd.TOP], 0
+        _plain(materials[pt.SLEEVE], look.top.colours[1], SOFT)
+    row, flags = materials[pt.TOP], 0
     if look.open_front > 0:
         flags, row[15], row[34:37] = flags | tx.OPEN_FRONT, look.open_front, look.shirt
     if look.chest_logo:
@@ -65,31 +82,31 @@ def _dress_top(materials: np.ndarray, look: Look) -> None:
 
 def compile_look(look: Look) -> Figure:
     """Arrays of one person."""
-    materials = np.zeros((bd.MATERIALS, tx.MATERIAL_COLUMNS))
+    materials = np.zeros((pt.MATERIALS, tx.MATERIAL_COLUMNS))
     materials[:, 10] = 1.0
     _dress_top(materials, look)
-    _cloth(materials[bd.LEG], look.trousers)
-    _cloth(materials[bd.SKIRT], look.trousers)
+    _cloth(materials[pt.LEG], look.trousers)
+    _cloth(materials[pt.SKIRT], look.trousers)
     bare = tuple(np.array(look.trousers.colours[0]) * 0.4 + 0.01) if look.tights else look.skin
     if look.lower == 0:
-        _cloth(materials[bd.SHIN], look.trousers)
+        _cloth(materials[pt.SHIN], look.trousers)
     else:
-        _plain(materials[bd.SHIN], bare if look.lower > 1 else look.skin)  # type: ignore[arg-type]
+        _plain(materials[pt.SHIN], bare if look.lower > 1 else look.skin)  # type: ignore[arg-type]
         if look.lower == 2:
-            _plain(materials[bd.LEG], bare)  # type: ignore[arg-type]
+            _plain(materials[pt.LEG], bare)  # type: ignore[arg-type]
     if look.side_stripe:
-        for row in (materials[bd.LEG], materials[bd.SHIN]):
+        for row in (materials[pt.LEG], materials[pt.SHIN]):
             row[7:10], row[14], row[26] = look.side_stripe, tx.SIDE_STRIPE, 0.35
     if look.long_sleeves:
-        materials[bd.FOREARM] = materials[bd.SLEEVE]
+        materials[pt.FOREARM] = materials[pt.SLEEVE]
     else:
-        _plain(materials[bd.FOREARM], look.skin)
-    _plain(materials[bd.SHOE], look.shoe)
-    _plain(materials[bd.SKIN], look.skin)
-    _plain(materials[bd.HAIR], look.hair, 0.18)
-    _plain(materials[bd.BAG], look.bag_colour, 0.03)
-    _plain(materials[bd.HAT], look.hat_colour, 0.04)
-    face = materials[bd.HEAD]
+        _plain(materials[pt.FOREARM], look.skin)
+    _plain(materials[pt.SHOE], look.shoe)
+    _plain(materials[pt.SKIN], look.skin)
+    _plain(materials[pt.HAIR], look.hair, 0.18)
+    _plain(materials[pt.BAG], look.bag_colour, 0.03)
+    _plain(materials[pt.HAT], look.hat_colour, 0.04)
+    face = materials[pt.HEAD]
     _plain(face, look.skin)
     face[0], face[4:7], face[7:10] = tx.FACE, (0.02, 0.02, 0.025), look.hair
     face[10], face[11] = (0.85 if look.beard else 0.0), (0.9 if look.glasses else 0.0)

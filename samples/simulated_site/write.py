@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import selectors
@@ -44,7 +45,9 @@ class _Workers:
         self._heard: dict[int, bytes] = {}  # by process id: the start of a line that has not ended yet
         for log in self._errors:
             with log.open("wb") as stderr:
-                self.processes.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=env))
+                self.processes.append(
+                    subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=env)
+                )
 
     def run(self, names: list[str], progress: Callable[[int], None] | None) -> None:
         waiting = list(names)
@@ -58,7 +61,9 @@ class _Workers:
                         selector.unregister(key.fileobj)
         for process, log in zip(self.processes, self._errors, strict=True):
             if process.wait() != 0:
-                raise SiteWriteError(f"rendering ended with {process.returncode}: {log.read_text(errors='replace')[-2000:]}")
+                raise SiteWriteError(
+                    f"rendering ended with {process.returncode}: {log.read_text(errors='replace')[-2000:]}"
+                )
 
     def _hand_out(self, process: subprocess.Popen[bytes], waiting: list[str]) -> None:
         """The next camera, or the end of input."""
@@ -73,7 +78,9 @@ class _Workers:
         except BrokenPipeError:
             pass  # it died; its exit status and log tell why, see run
 
-    def _listen(self, process: subprocess.Popen[bytes], waiting: list[str], progress: Callable[[int], None] | None) -> bool:
+    def _listen(
+        self, process: subprocess.Popen[bytes], waiting: list[str], progress: Callable[[int], None] | None
+    ) -> bool:
         """Read what one process has said; False at its end. Reads the raw pipe, so that no line waits unseen in a buffer."""
         data = os.read(process.stdout.fileno(), 65536)  # type: ignore[union-attr]
         *lines, self._heard[process.pid] = (self._heard.get(process.pid, b"") + data).split(b"\n")
@@ -91,10 +98,8 @@ class _Workers:
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None and not pipe.closed:
-                    try:
+                    with contextlib.suppress(BrokenPipeError):
                         pipe.close()
-                    except BrokenPipeError:
-                        pass
 
 
 def _merge_truth(parts: Path, site: Site, path: Path) -> None:
@@ -107,7 +112,9 @@ def _merge_truth(parts: Path, site: Site, path: Path) -> None:
     path.write_text("\n".join([",".join(TruthRow._fields), *(line for _, _, line in rows)]) + "\n")
 
 
-def write_site(out: Path, site: Site, *, processes: int = 2, progress: Callable[[int], None] | None = None) -> SiteFiles:
+def write_site(
+    out: Path, site: Site, *, processes: int = 2, progress: Callable[[int], None] | None = None
+) -> SiteFiles:
     """Render every camera into `out` (made if missing; files of these names are replaced).
 
     progress is called with the number of newly finished frames, from this thread. SiteWriteError where a process fails; then, and
