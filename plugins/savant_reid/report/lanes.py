@@ -116,7 +116,7 @@ def draw_lanes(
 
 
 def _axis(rows: Rows, truth: Rows | None) -> Axis:
-    times = np.concatenate([rows.time_ns, truth.time_ns if truth is not None and not len(rows) else rows.time_ns[:0]])
+    times = rows.time_ns if truth is None else np.concatenate([rows.time_ns, truth.time_ns])
     return Axis(int(times.min()), int(times.max())) if len(times) else Axis(0, 0)
 
 

@@ -13,6 +13,9 @@ from savant_reid.report.transitions import Transition
 WIDTH_PX = 760.0
 MARGIN_PX = 56.0
 CAMERA_PX = 15.0
+# Of a bold sans-serif at 13.5 px, on the safe side.
+LETTER_PX = 8.5
+LABEL_LETTERS = 30
 # Place of an arrow's label on its curve, 0 start, 1 end.
 LABEL_AT = 0.36
 # Arrows with less than this share of the busiest one's walks are drawn pale and without number: the table has them all.
@@ -34,6 +37,21 @@ class Spot:
     camera: CameraColour
     x: float
     y: float
+
+    @property
+    def label(self) -> str:
+        name = self.camera.name
+        return name if len(name) <= LABEL_LETTERS else name[: LABEL_LETTERS - 1] + "\u2026"
+
+    @property
+    def anchor(self) -> str:
+        """The label stands below the middle, or leans inwards where it would leave the picture."""
+        half_px = LETTER_PX * len(self.label) / 2
+        return "end" if self.x + half_px > WIDTH_PX else "start" if self.x < half_px else "middle"
+
+    @property
+    def label_x(self) -> float:
+        return self.x + {"end": CAMERA_PX, "start": -CAMERA_PX, "middle": 0.0}[self.anchor]
 
 
 @dataclass
@@ -145,9 +163,9 @@ def _numbers(value: Any, count: int) -> list[float] | None:
 
 def _circle(cameras: list[str]) -> dict[str, Point]:
     n = max(len(cameras), 1)
-    return {
-        name: (1.45 * math.sin(2 * math.pi * i / n), math.cos(2 * math.pi * i / n)) for i, name in enumerate(cameras)
-    }
+    # Two stand side by side, more begin at the top.
+    angles = [2 * math.pi * (i / n - (0.25 if n == 2 else 0)) for i in range(n)]
+    return {name: (1.45 * math.sin(a), math.cos(a)) for name, a in zip(cameras, angles, strict=True)}
 
 
 def _add_unplaced(places: dict[str, Point], cameras: list[str], rooms: dict[str, list[float]]) -> None:
