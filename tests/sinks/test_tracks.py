@@ -64,9 +64,9 @@ def test_a_track_may_change_its_identity_and_lose_it(tmp_path, rows_of):
 
 
 def test_merges_reach_rows_that_had_left(tmp_path, rows_of):
-    steps = [frame(n, {1: 10, 2: 20}) for n in range(50)]
+    steps = [frame(n, {1: 10} if n < 25 else {2: 20}) for n in range(50)]
     steps += [[event("merged", 20, other_id=10)], [event("merged", 10, other_id=3)]]
-    sink = write(tmp_path, [*steps, frame(50, {1: 3, 2: 3})])
+    sink = write(tmp_path, [*steps, frame(50, {2: 3})])
     assert ",20," in (tmp_path / "tracks.csv").read_text()
     sink.close()
     assert set(rows_of(tmp_path).values()) == {3}
@@ -74,10 +74,37 @@ def test_merges_reach_rows_that_had_left(tmp_path, rows_of):
 
 def test_a_circle_of_merges_ends(tmp_path, rows_of):
     circle = [event("merged", 1, other_id=2), event("merged", 2, other_id=1), event("merged", 3, other_id=3)]
-    write(tmp_path, [frame(0, {1: 1, 2: 2, 3: 3}), circle]).close()
+    write(tmp_path, [frame(0, {1: 1, 3: 3}), frame(1, {2: 2}), circle]).close()
     rows = rows_of(tmp_path)
-    assert rows["door", 0, 1] == rows["door", 0, 2] == 1
+    assert rows["door", 0, 1] == rows["door", 1, 2] == 1
     assert rows["door", 0, 3] == 3
+
+
+def test_a_split_takes_back_what_was_said_of_that_track_alone(tmp_path, rows_of):
+    steps = [frame(n, {1: 7} if n < 30 else {2: 7}) for n in range(60)]
+    sink = write(tmp_path, [*steps, [event("split", 7, camera="door", track_id=2, other_id=8)], frame(60, {2: 8})])
+    sink.close()
+    rows = rows_of(tmp_path)
+    assert {rows["door", n, 1] for n in range(30)} == {7}
+    assert {rows["door", n, 2] for n in range(30, 61)} == {8}
+
+
+def test_a_track_split_off_and_given_back_ends_with_the_last_word(tmp_path, rows_of):
+    there = [event("split", 7, camera="door", track_id=1, other_id=8)]
+    back = [event("split", 8, camera="door", track_id=1, other_id=7)]
+    write(tmp_path, [frame(0, {1: 7}), there, frame(1, {1: 8}), back, frame(2, {1: 7})]).close()
+    assert set(rows_of(tmp_path).values()) == {7}
+
+
+@pytest.mark.parametrize("hold_seconds", [0.1, 5])
+def test_a_name_given_afterwards_never_stands_twice_in_a_frame(tmp_path, rows_of, hold_seconds):
+    """Track 2 turns out to be 7 at frame 30, while track 1 was 7 until frame 20 (lost, and found under a new track)."""
+    steps = [frame(n, {1: 7, 2: None} if n < 20 else {2: None if n < 30 else 7}) for n in range(40)]
+    write(tmp_path, steps, hold_seconds=hold_seconds).close()
+    rows = rows_of(tmp_path)
+    assert {rows["door", n, 1] for n in range(20)} == {7}
+    assert {rows["door", n, 2] for n in range(20)} == {-1}
+    assert {rows["door", n, 2] for n in range(20, 40)} == {7}
 
 
 def test_a_created_event_names_the_held_rows(tmp_path, rows_of):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from savant_reid.errors import OutputError
@@ -16,13 +18,14 @@ MAX_REPAIRS = 100_000
 
 
 class Repairs:
-    """Merges and late names. `dropped` counts what did not fit into MAX_REPAIRS."""
+    """Merges, splits and late names. `dropped` counts what did not fit into MAX_REPAIRS."""
 
     def __init__(self) -> None:
         self.needed = False
         self.dropped = 0
         self._into: dict[int, int] = {}
         self._late: dict[Key, tuple[int, int]] = {}
+        self._split: dict[tuple[Key, int], int] = {}
 
     def merge(self, gone: int, survivor: int, after_rows: bool) -> None:
         """after_rows: rows have been written that may carry `gone`."""
@@ -33,6 +36,14 @@ class Repairs:
             self._into[gone] = survivor
             self.needed |= after_rows
             self._bound(self._into)
+
+    def split(self, key: Key, gone: int, new: int) -> None:
+        """Rows of the track `key` that carry `gone` belong to `new` (-1: to nobody known)."""
+        self._split.pop((key, new), None)  # a track that was given back: a circle would never end
+        if gone != new:
+            self._split[key, gone] = new
+            self.needed = True
+            self._bound(self._split)
 
     def name_late(self, key: Key, first_frame: int, global_id: int) -> None:
         """Rows of `key` without identity in frames before `first_frame` belong to `global_id`."""
@@ -48,11 +59,16 @@ class Repairs:
         return global_id
 
     def final_id(self, camera: str, frame: int, track_id: int, global_id: int) -> int:
+        key = (camera, track_id)
         if global_id < 0:
-            first_frame, name = self._late.get((camera, track_id), (0, -1))
+            first_frame, name = self._late.get(key, (0, -1))
             if frame < first_frame:
                 global_id = name
-        return self.survivor(global_id)
+        seen: set[int] = set()
+        while global_id not in seen:
+            seen.add(global_id)
+            global_id = self.survivor(self._split.get((key, self.survivor(global_id)), global_id))
+        return global_id
 
     def _bound(self, known: dict) -> None:  # type: ignore[type-arg]
         if len(known) > MAX_REPAIRS:
@@ -68,12 +84,31 @@ def rewrite_tracks(path: Path, repairs: Repairs) -> None:
             rows = csv.reader(old)
             writer = csv.writer(new, lineterminator="\n")
             writer.writerow(next(rows))
-            for row in rows:
-                row[3] = str(repairs.final_id(row[0], int(row[1]), int(row[2]), int(row[3])))
-                writer.writerow(row)
+            for _, frame in groupby(rows, key=lambda row: (row[0], row[1])):
+                together = list(frame)
+                said = [int(row[3]) for row in together]
+                final = [
+                    repairs.final_id(row[0], int(row[1]), int(row[2]), global_id)
+                    for row, global_id in zip(together, said, strict=True)
+                ]
+                for row, global_id in zip(together, without_shared(final, said), strict=True):
+                    row[3] = str(global_id)
+                    writer.writerow(row)
         os.replace(temporary, path)
     except OSError as error:
         raise OutputError(f"{path}: the last repairs could not be written: {error.strerror or error}") from error
+
+
+def without_shared(final: Sequence[int], said: Sequence[int]) -> list[int]:
+    """The identities of one frame's rows, none of them twice; -1 for those who must give way.
+
+    final: what repairs made of them. said: what was said live; a row whose identity was not repaired keeps it.
+    """
+    keeper: dict[int, int] = {}
+    for index, global_id in enumerate(final):
+        if global_id not in keeper or said[index] == global_id:
+            keeper[global_id] = index
+    return [global_id if keeper[global_id] == index else -1 for index, global_id in enumerate(final)]
 
 
 def csv_field(text: str) -> str:

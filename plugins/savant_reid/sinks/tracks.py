@@ -2,7 +2,8 @@
 
 A decision lags behind the evidence for it, so a track's first rows have no identity yet. Rows wait, in the order of
 time, until their track has one or `hold_seconds` have gone by. What is learnt later still (a track decided after its
-rows had left, two identities merged) is remembered and repaired once, at a clean close.
+rows had left, two identities merged, a track split off) is remembered and repaired once, at a clean close. In no frame
+of a camera do two rows carry one identity: where a name given afterwards would collide, the row stays without.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from savant_reid.identity.types import EventKind, IdentityEvent
 from savant_reid.records import FrameRecord
 from savant_reid.sinks.lines import LineFile
-from savant_reid.sinks.repairs import Key, Repairs, csv_field, rewrite_tracks
+from savant_reid.sinks.repairs import Key, Repairs, csv_field, rewrite_tracks, without_shared
 from savant_reid.sinks.run_folder import TRACKS
 
 HEADER = "camera,frame,track_id,global_id,left,top,width,height,confidence,time_ns"
@@ -47,7 +48,9 @@ class _Row:
     track: _Track
     global_id: int
     waiting: bool
-    head: str
+    camera: str
+    frame: int
+    track_id: int
     tail: str
 
 
@@ -58,7 +61,8 @@ class TracksSink:
         self.refused_rows = 0
         self._path = folder / TRACKS
         self._hold_ns = int(hold_seconds * 1e9)
-        self._held: deque[_Row] = deque()
+        self._held: deque[list[_Row]] = deque()
+        self._held_rows = 0
         self._tracks: dict[Key, _Track] = {}
         self._repairs = Repairs()
         self._written = False
@@ -71,7 +75,7 @@ class TracksSink:
     def write_frame(self, record: FrameRecord) -> None:
         sightings = record.sightings
         now_ns = int(sightings.time_ns)
-        head = f"{csv_field(sightings.camera)},{record.frame},"
+        held: list[_Row] = []
         finite = np.isfinite(sightings.boxes).all(axis=1) & np.isfinite(sightings.confidences)
         rows = zip(
             sightings.track_ids.tolist(),
@@ -91,7 +95,11 @@ class TracksSink:
             if global_id >= 0:
                 self._name(key, track, global_id, record.frame)
             tail = f",{left:.2f},{top:.2f},{width:.2f},{height:.2f},{confidence:.4f},{now_ns}"
-            self._held.append(_Row(now_ns, track, global_id, track.first is None, f"{head}{track_id},", tail))
+            waiting = track.first is None
+            held.append(_Row(now_ns, track, global_id, waiting, sightings.camera, record.frame, track_id, tail))
+        if held:
+            self._held.append(held)
+            self._held_rows += len(held)
         self._release(now_ns)
         self._file.tick(now_ns)
         self._forget(now_ns)
@@ -100,6 +108,9 @@ class TracksSink:
         for event in events:
             if event.kind is EventKind.MERGED and event.other_id is not None:
                 self._repairs.merge(int(event.global_id), int(event.other_id), after_rows=self._written)
+            elif event.kind is EventKind.SPLIT and event.camera is not None and event.track_id is not None:
+                key = (event.camera, int(event.track_id))
+                self._repairs.split(key, int(event.global_id), -1 if event.other_id is None else int(event.other_id))
             elif event.kind in _NAMING and event.camera is not None and event.track_id is not None:
                 key = (event.camera, int(event.track_id))
                 track = self._tracks.get(key)
@@ -134,23 +145,31 @@ class TracksSink:
             self._repairs.name_late(key, frame, global_id)
 
     def _release(self, now_ns: int | None) -> None:
-        """Writes rows from the front until one must wait; all of them when now_ns is None."""
+        """Writes frames from the front until one must wait; all of them when now_ns is None."""
         held = self._held
         while held:
-            row = held[0]
-            young = now_ns is not None and abs(now_ns - row.time_ns) < self._hold_ns
-            if row.track.first is None and young and len(held) <= MAX_HELD_ROWS:
+            rows = held[0]
+            young = now_ns is not None and abs(now_ns - rows[0].time_ns) < self._hold_ns
+            if young and self._held_rows <= MAX_HELD_ROWS and any(row.track.first is None for row in rows):
                 return
             held.popleft()
-            self._write(row)
+            self._held_rows -= len(rows)
+            self._write(rows)
 
-    def _write(self, row: _Row) -> None:
+    def _write(self, rows: Sequence[_Row]) -> None:
+        """One frame of one camera."""
+        final = [self._final_id(row) for row in rows]
+        for row, global_id in zip(rows, without_shared(final, [row.global_id for row in rows]), strict=True):
+            line = f"{csv_field(row.camera)},{row.frame},{row.track_id},{global_id}{row.tail}"
+            self._file.write(line, row.time_ns)
+        self._written = True
+
+    def _final_id(self, row: _Row) -> int:
         global_id = row.global_id
         if row.waiting:
             global_id = -1 if row.track.first is None else row.track.first
             row.track.left_unknown |= global_id < 0
-        self._file.write(f"{row.head}{self._repairs.survivor(global_id)}{row.tail}", row.time_ns)
-        self._written = True
+        return self._repairs.final_id(row.camera, row.frame, row.track_id, global_id)
 
     def _forget(self, now_ns: int) -> None:
         if abs(now_ns - self._pruned_ns) < FORGET_NS:
