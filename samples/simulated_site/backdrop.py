@@ -1,6 +1,7 @@
 """The still picture behind the people: floor, ceiling and boxes with procedural surfaces, and its depth.
 
-One box is a row of BOX_COLUMNS float64: 0:2 centre, 2:4 half sizes, 4:6 bottom and top height, 6:8 cos and sin of its yaw,
+One box is a row of BOX_COLUMNS float64: 0:2 centre, 2:4 half sizes, 4:6 bottom and top height, 6:8 cos and sin of
+its yaw,
 8 surface, 9:12 c0, 12:15 c1, 15:18 c2 (linear BGR), 18 size in metres, 19 seed.
 """
 
@@ -186,9 +187,11 @@ def paint(
     image,
     floor_xy,
 ):
-    """Fill depth (h, w) float32, image (h, w, 3) uint8 and floor_xy (h, w, 2) float32 (far away where no floor is seen).
+    """Fill depth (h, w) float32, image (h, w, 3) uint8 and floor_xy (h, w, 2) float32 (far away where no floor is
+    seen).
 
-    floor: one row like a box's. lamps (k, 3): x, y, radius of light pools. light (3,): unit direction to the key light, world.
+    floor: one row like a box's. lamps (k, 3): x, y, radius of light pools. light (3,): unit direction to the key
+    light, world.
     """
     height, width = depth.shape
     for y in range(height):

@@ -13,7 +13,8 @@ from simulated_site.trunk import head, torso
 
 @njit(cache=True)
 def pose_parts(body, pose, out):
-    """Fill `out` (MAX_PARTS, PART_COLUMNS) with the parts in the person's frame, soles on z = 0; returns their number.
+    """Fill `out` (MAX_PARTS, PART_COLUMNS) with the parts in the person's frame, soles on z = 0; returns their
+    number.
 
     body: (len(BODY),) float64; pose: (len(POSE),) float64, of which place and heading are left to raster.place.
     """

@@ -14,7 +14,9 @@ NOISE_TILES = 2
 
 @dataclass(frozen=True)
 class Camera:
-    """Pinhole camera at (x, y, height_m) of the plan; yaw 0 looks along +x, turns towards +y; pitch is downwards; radians."""
+    """Pinhole camera at (x, y, height_m) of the plan; yaw 0 looks along +x, turns towards +y; pitch is downwards;
+    radians.
+    """
 
     x: float
     y: float

@@ -19,7 +19,8 @@ class VideoError(RuntimeError):
 
 
 def _pipeline_text(width: int, height: int, fps: int) -> str:
-    # One thread and a constant quantiser: the same frames give the same file. No B frames: every packet can be shown at once.
+    # One thread and a constant quantiser: the same frames give the same file. No B frames: every packet can be shown
+    # at once.
     return (
         f"appsrc name=in format=time block=true max-bytes={16 * width * height * 3} "
         f"caps=video/x-raw,format=BGR,width={width},height={height},framerate={fps}/1 "

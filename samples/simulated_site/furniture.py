@@ -101,8 +101,10 @@ def _piece(
             box(x, y, long * 0.8, deep * 0.6, 0, 0.34, bk.PAINT, (paint,), 0.1, seed, yaw),
         ]
     if kind == "table":
-        rows = [box(x, y, long, deep, 0.70, 0.76, bk.WOOD, (wood,), 0.15, seed, yaw)]
-        return rows + [box(x, y, 0.12, 0.12, 0, 0.70, bk.PAINT, ((0.05, 0.05, 0.05),), 0.1, seed, yaw)]
+        return [
+            box(x, y, long, deep, 0.70, 0.76, bk.WOOD, (wood,), 0.15, seed, yaw),
+            box(x, y, 0.12, 0.12, 0, 0.70, bk.PAINT, ((0.05, 0.05, 0.05),), 0.1, seed, yaw),
+        ]
     return [
         box(
             x,
@@ -237,7 +239,9 @@ def _posters(room: Room, rng: np.random.Generator) -> None:
 
 
 def furnish(room: Room, clear: list[np.ndarray], *, walls: int = 9, islands: int = 2) -> Room:
-    """Fill a room: everything follows from room.style_seed. `clear`: floor points (2,) to keep free, the camera's foot first."""
+    """Fill a room: everything follows from room.style_seed. `clear`: floor points (2,) to keep free, the camera's
+    foot first.
+    """
     rng = np.random.default_rng(np.random.SeedSequence([0x726F6F6D, room.style_seed]))
     build_floor(room, rng)
     build_walls(room, rng)

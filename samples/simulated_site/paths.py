@@ -29,7 +29,9 @@ def clearance(room: Room, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 @njit(cache=True)
 def _shortest(cost, start, goal):
-    """Dijkstra on a grid with 8 neighbours; cost < 0 is blocked. Cells from start to goal as flat indices, empty if none."""
+    """Dijkstra on a grid with 8 neighbours; cost < 0 is blocked. Cells from start to goal as flat indices, empty
+    if none.
+    """
     rows, cols = cost.shape
     best = np.full(rows * cols, np.inf)
     back = np.full(rows * cols, -1, np.int64)

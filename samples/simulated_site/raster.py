@@ -1,6 +1,7 @@
 """Rays against round cones: depth first, colour of the visible pixels after.
 
-Camera space is x right, y down, z forward, metres; a pixel's ray is ((x - cx) / f, (y - cy) / f, 1), so a ray's parameter is
+Camera space is x right, y down, z forward, metres; a pixel's ray is ((x - cx) / f, (y - cy) / f, 1), so a ray's
+parameter is
 its depth. One placed part is a row of PLACED_COLUMNS float64:
 
     0:9 local from camera (row major)   9:12 its shift   12:15 L, r0, r1   15:19 clip   19 material   20:23 scale
@@ -36,7 +37,9 @@ def _ball_bounds(centre, axes, radius, row, f, centre_px):
 
 @njit(cache=True)
 def place(parts, count, pose, rotation, position, f, cx, cy, owner, out, start):
-    """Move a person's parts into camera space behind row `start` of `out`; returns the new end. Parts behind NEAR_M are left out."""
+    """Move a person's parts into camera space behind row `start` of `out`; returns the new end. Parts behind
+    NEAR_M are left out.
+    """
     cyaw, syaw = math.cos(pose[2]), math.sin(pose[2])
     world = np.empty((4, 3))  # local axes x, y, z and the origin, in the world
     cam = np.empty((3, 3))
@@ -132,7 +135,8 @@ def _hit(q, dx, dy, dz):
 def splat(placed, start, end, f, cx, cy, depth, part, stamp, stats):
     """Draw one owner's parts into `depth` (h, w) float32 and `part` (h, w) int16 (row of `placed`).
 
-    `stamp` (h, w) int16 notes the owner whether hidden or not. `stats` (8,) of this owner: solo pixels, their x0, y0, x1, y1
+    `stamp` (h, w) int16 notes the owner whether hidden or not. `stats` (8,) of this owner: solo pixels, their x0,
+    y0, x1, y1
     (last + 1), left as they are where nothing is hit.
     """
     height, width = depth.shape
@@ -190,8 +194,10 @@ def _crease(depth, part, y, x):
 def shade(placed, materials, f, cx, cy, depth, part, light, look, curve, image, bounds):
     """Colour the pixels of `part` inside bounds (x0, y0, x1, y1).
 
-    light (12,) float64: key light's direction in camera space 0:3, its strength, sky's strength, ground's strength, world's up
-    in camera space 6:9, fill from the camera. look (5,): gains for b, g, r, vignette, unused. curve (1024,) uint8: linear 0..1 to code.
+    light (12,) float64: key light's direction in camera space 0:3, its strength, sky's strength, ground's strength,
+    world's up
+    in camera space 6:9, fill from the camera. look (5,): gains for b, g, r, vignette, unused. curve (1024,) uint8:
+    linear 0..1 to code.
     """
     height, width = depth.shape
     for y in range(bounds[1], bounds[3]):

@@ -38,11 +38,14 @@ def _counts(s: Seen) -> bool:
     left, top, right, bottom = s.inside
     whole = (s.whole[2] - s.whole[0]) * (s.whole[3] - s.whole[1])
     inside = (right - left) * (bottom - top) >= MIN_INSIDE * whole
-    return s.visibility >= MIN_VISIBILITY and bottom - top >= MIN_HEIGHT_PX and right - left >= MIN_WIDTH_PX and inside
+    large = bottom - top >= MIN_HEIGHT_PX and right - left >= MIN_WIDTH_PX
+    return s.visibility >= MIN_VISIBILITY and large and inside
 
 
 def render_frame(site: Site, camera_name: str, frame_index: int) -> tuple[np.ndarray, list[TruthRow]]:
-    """Image (h, w, 3) uint8 BGR and the truth's rows. KeyError for an unknown camera, IndexError for a frame outside the site."""
+    """Image (h, w, 3) uint8 BGR and the truth's rows. KeyError for an unknown camera, IndexError for a frame
+    outside the site.
+    """
     if not 0 <= frame_index < site.frames:
         raise IndexError(f"frame: expected 0 to {site.frames - 1}, got {frame_index}")
     room = site.cameras[camera_name]

@@ -128,7 +128,9 @@ def _wall_piece(
 
 
 def build_walls(room: Room, rng: np.random.Generator) -> None:
-    """Walls with doorways and, behind each doorway, a stub of corridor that turns aside so that nothing beyond is seen."""
+    """Walls with doorways and, behind each doorway, a stub of corridor that turns aside so that nothing beyond is
+    seen.
+    """
     style = _wall_style(rng)
     seed = int(rng.integers(1 << 20))
     stub_style = (bk.WALL, (_bgr(rng.random(), 0.1, rng.uniform(0.12, 0.4)), (0.05, 0.05, 0.05)))

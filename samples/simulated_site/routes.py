@@ -27,7 +27,9 @@ _BUSY = 3  # people in a room from which others rather stay away
 
 @dataclass
 class Diary:
-    """Where everybody is in every frame: rooms (people, frames) int16, NOWHERE if unseen; poses (people, frames, len(POSE))."""
+    """Where everybody is in every frame: rooms (people, frames) int16, NOWHERE if unseen; poses (people, frames,
+    len(POSE)).
+    """
 
     rooms: np.ndarray
     poses: np.ndarray
@@ -184,7 +186,9 @@ class Walker:
 
 
 def _stub(room: Room, door: int, right_m: float, *, inwards: bool) -> np.ndarray:
-    """From behind the wall through the doorway to the floor before it, or back, right_m to the right of the middle."""
+    """From behind the wall through the doorway to the floor before it, or back, right_m to the right of the
+    middle.
+    """
     d = room.doors[door]
     points = np.stack(
         [room.door_point(d, STUB_OUT_M, STUB_END_M), room.door_point(d, STUB_OUT_M, 0.0), room.door_point(d, -0.7)]

@@ -22,7 +22,9 @@ MAX_SITE_PEOPLE = 200
 
 @dataclass(frozen=True)
 class Person:
-    """number: the truth's global_id, from 1. alike: the number of the person whose look this one resembles, or None."""
+    """number: the truth's global_id, from 1. alike: the number of the person whose look this one resembles, or
+    None.
+    """
 
     number: int
     look: Look
@@ -120,7 +122,8 @@ def _check(cameras: int, people: int, seconds: float, fps: int) -> None:
 def make_site(seed: int, cameras: int = 4, people: int = 12, seconds: float = 90.0, fps: int = 10) -> Site:
     """A site, the same for the same arguments.
 
-    ValueError where an argument is out of range (1 to 12 cameras, up to 24 people per camera and 200 in all, 1 to 60 fps).
+    ValueError where an argument is out of range (1 to 12 cameras, up to 24 people per camera and 200 in all, 1 to
+    60 fps).
     """
     _check(cameras, people, seconds, fps)
     roots = np.random.SeedSequence([SITE_KEY, seed]).spawn(3)

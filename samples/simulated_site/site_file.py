@@ -1,4 +1,6 @@
-"""site.yml of a simulated site: what an installer would know - the plan and how long people take - and nothing of the truth."""
+"""site.yml of a simulated site: what an installer would know - the plan and how long people take - and nothing of
+the truth.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ FAST_MARGIN = 1.1  # somebody may be a little faster than the fastest assumed
 def transit_window(site: Site, link: Link) -> list[float]:
     """Seconds between the last sight in one room and the first in the other, at least and at most.
 
-    Least: the corridor and the hidden half of both stubs, at a brisk walk. Most: besides, a walk across the unseen parts of both rooms
+    Least: the corridor and the hidden half of both stubs, at a brisk walk. Most: besides, a walk across the unseen
+    parts of both rooms
     (up to half of the room's diagonal) and one stop there, slowly, and a wait in the corridor.
     """
     stub_m = STUB_OUT_M + STUB_END_M
@@ -55,6 +58,6 @@ def site_document(site: Site) -> str:
     }
     note = (
         "# A simulated site. Windows follow from the plan and from walking speeds, not from the truth.\n"
-        f"# People who leave by a street door may come back through it, {AWAY_SECONDS[0]:g} to {AWAY_SECONDS[1]:g} s later.\n"
+        f"# Who leaves by a street door may come back by it, {AWAY_SECONDS[0]:g} to {AWAY_SECONDS[1]:g} s later.\n"
     )
     return note + yaml.safe_dump(document, sort_keys=False, default_flow_style=None)

@@ -197,7 +197,9 @@ class Stage:
         return out
 
     def _bounds(self, placed: np.ndarray) -> np.ndarray:
-        """Whole pixels x0, y0, x1, y1 that hold all of `placed`, with 6 px for the crease's neighbours, inside the frame."""
+        """Whole pixels x0, y0, x1, y1 that hold all of `placed`, with 6 px for the crease's neighbours, inside the
+        frame.
+        """
         x0, x1 = placed[:, 24].min() - 6, placed[:, 25].max() + 6
         y0, y1 = placed[:, 26].min() - 6, placed[:, 27].max() + 6
         w, h = self.camera.width, self.camera.height

@@ -1,11 +1,13 @@
 """Procedural colour of clothes, skin and hair, in a part's own coordinates.
 
-A material is one float64 row of MATERIAL_COLUMNS; colours are linear BGR in 0..1, lengths in metres, angles in radians:
+A material is one float64 row of MATERIAL_COLUMNS; colours are linear BGR in 0..1, lengths in metres, angles in
+radians:
 
     0 pattern   1:4 c0   4:7 c1   7:10 c2   10:14 p0..p3   14 flags   15 open front's half angle
     16:19 logo colour   19 chest logo's u   20 its half width   21 its v   22 its half height
     23 back print's half width   24 its v   25 its half height   26 side stripe's half angle
-    28:31 strap colour   31 fold depth   32 fold frequency   34:37 shirt under an open jacket   37:40 hem colour   40 hem's v
+    28:31 strap colour   31 fold depth   32 fold frequency   34:37 shirt under an open jacket   37:40 hem colour
+    40 hem's v
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ def smooth_noise(x, y, seed):
 
 
 @njit(cache=True)
-def _weave(m, u, v, angle):
+def _weave(m, u, v):
     """How much of c1 and of c2 the pattern shows at (u, v): two weights in 0..1."""
     kind = int(m[0])
     if kind == STRIPES:
@@ -121,7 +123,7 @@ def albedo(m, x, y, z, sx, sy, sz, v0):
         mx, my = x * sx, y * sy
         angle = math.atan2(mx, my)
         u, v = angle * math.sqrt(mx * mx + my * my), z * sz + v0
-        w1, w2 = _weave(m, u, v, angle)
+        w1, w2 = _weave(m, u, v)
         shade = 1.0 + m[31] * math.sin(m[32] * v + 2.2 * math.sin(2.0 * angle + 7.0 * v)) * math.sin(
             5.0 * angle + 11.0 * v
         )

@@ -1,8 +1,8 @@
 """Endless labelled pictures for training the demo's models: people and scenes that no demo shows.
 
-All randomness comes from SeedSequence([TRAINING_KEY, sampler, seed]); a demo site draws from another key (`site.SITE_KEY`), so no
-seed of one gives a person, a room or a camera of the other. The looks come from the same distribution (`looks.py`), cameras,
-light and sensors from a wider one.
+All randomness comes from SeedSequence([TRAINING_KEY, sampler, seed]); a demo site draws from another key
+(`plan.SITE_KEY`), so no seed of one gives a person, a room or a camera of the other. The looks come from the same
+distribution (`looks.py`), cameras, light and sensors from a wider one.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def _random_stage(rng: np.random.Generator) -> Stage:
     )
     room = Room(0.0, 0.0, float(width), float(depth), doors, int(rng.integers(1 << 31)))
     camera = _random_camera(room, rng)
-    # The room's own key is its style seed, 31 bits from this generator; a site's rooms carry their key's mark in bit 31.
+    # The room's own key is its style seed, 31 bits from this generator; a site's rooms carry their key's mark in bit
+    # 31.
     furnish(room, [camera.position[:2]], walls=int(rng.integers(2, 14)), islands=int(rng.integers(0, 5)))
     return Stage(room, camera)
 
@@ -82,7 +83,9 @@ def _blocked(room: Room, x: float, y: float, gap_m: float = 0.24) -> bool:
 
 
 def _place(stage: Stage, taken: list[tuple[float, float]], rng: np.random.Generator) -> tuple[float, float] | None:
-    """A free spot: mostly on floor that the camera sees, sometimes behind furniture, sometimes right before somebody."""
+    """A free spot: mostly on floor that the camera sees, sometimes behind furniture, sometimes right before
+    somebody.
+    """
     room, cam = stage.room, stage.camera
     for _ in range(20):
         draw = rng.random()
@@ -139,8 +142,10 @@ def _crowd(stage: Stage, count: int, rng: np.random.Generator) -> np.ndarray:
 def random_frames(seed: int, count: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Frames for a detector: (image (360, 640, 3) uint8 BGR, boxes (n, 4) float32, visibilities (n,) float32).
 
-    boxes: ltwh, pixels, the whole figure (hidden parts too) clipped to the frame; only figures with at least one visible pixel and
-    16 px of height. visibilities: visible pixels / the figure's pixels inside the frame. About one frame in eight is empty.
+    boxes: ltwh, pixels, the whole figure (hidden parts too) clipped to the frame; only figures with at least one
+    visible pixel and
+    16 px of height. visibilities: visible pixels / the figure's pixels inside the frame. About one frame in eight
+    is empty.
     """
     rng = _rng(_FRAMES, seed)
     stage, figures = None, []
@@ -212,8 +217,10 @@ def _views(
 def identity_crops(seed: int, identities: int, views_per_identity: int) -> Iterator[tuple[int, int, np.ndarray]]:
     """Crops for an embedder: (person_index, camera_index, crop (h, w, 3) uint8 BGR).
 
-    Every person is seen about VIEWS_PER_CAMERA times in each of several random cameras, from any side, at any distance and gait
-    phase; some views are partly hidden. Persons come in groups of GROUP, interleaved within a group, so shuffle before use;
+    Every person is seen about VIEWS_PER_CAMERA times in each of several random cameras, from any side, at any
+    distance and gait
+    phase; some views are partly hidden. Persons come in groups of GROUP, interleaved within a group, so shuffle
+    before use;
     person_index runs from 0 to identities - 1, camera_index is unique over the whole call. Each person gets exactly
     views_per_identity crops.
     """

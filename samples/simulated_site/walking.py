@@ -27,7 +27,9 @@ class Stop:
 def march(
     path: np.ndarray, spacing_m: float, stops: list[Stop], speed: float, fps: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Walk the path: positions (n, 2), wanted headings (n,), speeds (n,), one per frame; the last frame is the path's end."""
+    """Walk the path: positions (n, 2), wanted headings (n,), speeds (n,), one per frame; the last frame is the
+    path's end.
+    """
     length = spacing_m * (len(path) - 1)
     tangent = np.unwrap(np.arctan2(*np.gradient(path, axis=0).T[::-1]))
     at, v, places, headings, speeds = 0.0, speed, [], [], []

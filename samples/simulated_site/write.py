@@ -81,7 +81,9 @@ class _Workers:
     def _listen(
         self, process: subprocess.Popen[bytes], waiting: list[str], progress: Callable[[int], None] | None
     ) -> bool:
-        """Read what one process has said; False at its end. Reads the raw pipe, so that no line waits unseen in a buffer."""
+        """Read what one process has said; False at its end. Reads the raw pipe, so that no line waits unseen in a
+        buffer.
+        """
         data = os.read(process.stdout.fileno(), 65536)  # type: ignore[union-attr]
         *lines, self._heard[process.pid] = (self._heard.get(process.pid, b"") + data).split(b"\n")
         for word, value in (line.decode().split(" ", 1) for line in lines):
@@ -117,7 +119,8 @@ def write_site(
 ) -> SiteFiles:
     """Render every camera into `out` (made if missing; files of these names are replaced).
 
-    progress is called with the number of newly finished frames, from this thread. SiteWriteError where a process fails; then, and
+    progress is called with the number of newly finished frames, from this thread. SiteWriteError where a process
+    fails; then, and
     when interrupted, no process is left behind.
     """
     out = Path(out)
