@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import socket
 import subprocess
@@ -272,6 +273,14 @@ def test_a_host_that_accepts_and_says_nothing(opened: list[RtspSource]) -> None:
         started = time.monotonic()
         source.stop()
         assert time.monotonic() - started < 3
+
+
+def test_retries_leave_no_file_descriptors_behind(opened: list[RtspSource]) -> None:
+    source = camera(f"rtsp://{HOST}:{free_port()}/none", opened, backoff=lambda: repeat(0.001))
+    until(lambda: source.stats.connection_errors >= 5)
+    before = len(os.listdir("/proc/self/fd"))
+    until(lambda: source.stats.connection_errors >= 20)
+    assert len(os.listdir("/proc/self/fd")) <= before + 10
 
 
 def test_backoff_doubles_up_to_its_cap_with_jitter() -> None:

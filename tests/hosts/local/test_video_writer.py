@@ -162,3 +162,18 @@ def test_writing_never_holds_more_than_its_queue(tmp_path: Path) -> None:
     assert writer.wait_seconds > 0
     writer.close()
     assert probe(tmp_path / "video.mp4")["nb_read_frames"] == "30"
+
+
+def test_readers_and_writers_leave_no_file_descriptors_behind(tmp_path: Path) -> None:
+    """Handlers that held their owner made cycles through GStreamer, which kept every pipeline: 3 descriptors each."""
+
+    def descriptors_after(rounds: int) -> int:
+        for _ in range(rounds):
+            source = open_source("door", str(make_video(tmp_path / "video.mp4", 3)))
+            source.start()
+            source.take()
+            source.stop()
+        return len(os.listdir("/proc/self/fd"))
+
+    before = descriptors_after(3)
+    assert descriptors_after(10) <= before + 5

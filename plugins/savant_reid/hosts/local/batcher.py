@@ -82,8 +82,9 @@ class Batcher:
             self.close()
 
     def _half_interval_ns(self) -> int:
+        """Of the fastest camera; at least 1 ms, for containers that give their clock's rate (90,000) as the frame rate."""
         fps = max(source.stats.fps for source in self._sources)
-        return round(SECOND_NS / (fps or DEFAULT_FPS) / 2)
+        return max(round(SECOND_NS / (fps or DEFAULT_FPS) / 2), SECOND_NS // 1000)
 
     def _next_of_files(self, half_interval_ns: int) -> list[Frame]:
         heads: list[tuple[int, int, Source]] = []

@@ -29,6 +29,16 @@ class Picture:
     pts_ns: int | None
 
 
+class _Pads:
+    """What became of the streams found: written by the demuxer's thread."""
+
+    def __init__(self) -> None:
+        self.no_video = False
+
+    def note(self, video_linked: bool) -> None:
+        self.no_video = not video_linked
+
+
 class Decoder:
     """Decodes the first video stream of a URI.
 
@@ -43,7 +53,7 @@ class Decoder:
         self.fps = 0.0
         self.decode_errors = 0
         self._error = ""
-        self._no_video = False
+        self._pads = _Pads()
         self._pipeline = self._gst.Pipeline.new(None)
         self._build(uri, realtime, on_source)
 
@@ -63,13 +73,12 @@ class Decoder:
         gst.chain(self._pipeline, convert, self._sink)
         target = convert.get_static_pad("sink")
         self._pipeline.connect("deep-element-added", _limit_threads)
+        # No handler may hold this object: Python's collector does not see cycles through GStreamer's elements.
+        pads = self._pads
         source.connect("pad-added", lambda _bin, pad: _link_video(pad, target))
-        source.connect("no-more-pads", lambda _bin: self._note_pads(target.is_linked()))
+        source.connect("no-more-pads", lambda _bin: pads.note(target.is_linked()))
         if on_source is not None:
             source.connect("source-setup", lambda _bin, element: on_source(element))
-
-    def _note_pads(self, linked: bool) -> None:
-        self._no_video = not linked
 
     def start(self) -> None:
         self._pipeline.set_state(self._gst.State.PLAYING)
@@ -121,9 +130,9 @@ class Decoder:
                 self._error = gst.error_text(message)
 
     def _check(self) -> None:
-        if self._no_video or self._error:
+        if self._pads.no_video or self._error:
             self.ended = True
-            raise StreamError("it has no video stream" if self._no_video else self._error)
+            raise StreamError("it has no video stream" if self._pads.no_video else self._error)
         self.ended = self.ended or self._sink.is_eos()
 
 

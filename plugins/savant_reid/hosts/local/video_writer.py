@@ -110,13 +110,15 @@ class VideoWriter:
         convert = gst.make("videoconvert", n_threads=1)
         gst.chain(self._pipeline, source, convert, raw, encoder, main, gst.make("h264parse"), muxer, sink)
         # appsrc's own block=true would wait for ever after an error further down: so the room is counted here.
-        probe = self._gst.PadProbeType.BUFFER
-        source.get_static_pad("src").add_probe(probe, self._left_the_queue)
-        return source
+        free, go_on = self._free, self._gst.PadProbeReturn.OK
 
-    def _left_the_queue(self, _pad: Any, _info: Any) -> Any:
-        self._free.release()
-        return self._gst.PadProbeReturn.OK
+        def left_the_queue(_pad: Any, _info: Any) -> Any:
+            # Holds the semaphore, not this object: Python's collector does not see cycles through GStreamer's elements.
+            free.release()
+            return go_on
+
+        source.get_static_pad("src").add_probe(self._gst.PadProbeType.BUFFER, left_the_queue)
+        return source
 
     def _wait_for_room(self) -> None:
         started = time.perf_counter()
