@@ -11,7 +11,7 @@ from savant_reid.hosts.local import gst
 
 def test_missing_bindings_name_the_apt_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gi", None)
-    with pytest.raises(SavantReidError, match="sudo apt-get install -y python3-gi python3-gst-1.0"):
+    with pytest.raises(SavantReidError, match=r"sudo apt-get install -y python3-gi python3-gst-1\.0"):
         gst.bindings.__wrapped__()
     with pytest.raises(SavantReidError, match=r"RTSP server.*gir1.2-gst-rtsp-server-1.0"):
         gst.rtsp_server_bindings.__wrapped__()

@@ -82,7 +82,7 @@ class Batcher:
             self.close()
 
     def _half_interval_ns(self) -> int:
-        """Of the fastest camera; at least 1 ms, for containers that give their clock's rate (90,000) as the frame rate."""
+        """Of the fastest camera; at least 1 ms, as some containers give their clock's rate (90,000) as frame rate."""
         fps = max(source.stats.fps for source in self._sources)
         return max(round(SECOND_NS / (fps or DEFAULT_FPS) / 2), SECOND_NS // 1000)
 
