@@ -10,6 +10,7 @@ from savant_reid.hosts.local import gst
 
 
 def test_missing_bindings_name_the_apt_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    gst.bindings()  # remembered: so the RTSP part below fails by itself
     monkeypatch.setitem(sys.modules, "gi", None)
     with pytest.raises(SavantReidError, match=r"sudo apt-get install -y python3-gi python3-gst-1\.0"):
         gst.bindings.__wrapped__()
