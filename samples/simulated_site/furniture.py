@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from simulated_site import backdrop as bk
+from simulated_site import surface as sf
 from simulated_site.looks import _bgr, _cloth_colour
 from simulated_site.rooms import Room, add_pillar, add_plant, box, build_floor, build_walls, finish_materials
 
@@ -50,7 +50,7 @@ def _piece(
                 deep,
                 0,
                 rng.uniform(1.5, 2.1),
-                bk.SHELF,
+                sf.SHELF,
                 _goods_colours(rng),
                 float(rng.uniform(0.3, 0.42)),
                 seed,
@@ -66,7 +66,7 @@ def _piece(
                 deep,
                 0,
                 rng.uniform(1.0, 1.5),
-                bk.SHELF,
+                sf.SHELF,
                 _goods_colours(rng),
                 float(rng.uniform(0.28, 0.4)),
                 seed,
@@ -74,10 +74,10 @@ def _piece(
             )
         ]
     if kind == "counter":
-        rows = [box(x, y, long, deep, 0, 1.02, bk.COUNTER, (paint, wood), 0.5, seed, yaw)]
+        rows = [box(x, y, long, deep, 0, 1.02, sf.COUNTER, (paint, wood), 0.5, seed, yaw)]
         c, s = math.cos(yaw), math.sin(yaw)
         k = rng.uniform(-0.6, 0.6) * long
-        rows.append(box(x + c * k, y + s * k, 0.16, 0.14, 1.02, 1.34, bk.PAINT, ((0.03, 0.03, 0.035),), 0.1, seed, yaw))
+        rows.append(box(x + c * k, y + s * k, 0.16, 0.14, 1.02, 1.34, sf.PAINT, ((0.03, 0.03, 0.035),), 0.1, seed, yaw))
         return rows
     if kind == "cartons":
         return [
@@ -88,7 +88,7 @@ def _piece(
                 deep,
                 0,
                 rng.uniform(0.6, 1.3),
-                bk.CARTONS,
+                sf.CARTONS,
                 (_bgr(0.08, 0.55, 0.3),),
                 0.3,
                 seed,
@@ -97,13 +97,13 @@ def _piece(
         ]
     if kind == "bench":
         return [
-            box(x, y, long, deep, 0.34, 0.44, bk.WOOD, (wood,), 0.1, seed, yaw),
-            box(x, y, long * 0.8, deep * 0.6, 0, 0.34, bk.PAINT, (paint,), 0.1, seed, yaw),
+            box(x, y, long, deep, 0.34, 0.44, sf.WOOD, (wood,), 0.1, seed, yaw),
+            box(x, y, long * 0.8, deep * 0.6, 0, 0.34, sf.PAINT, (paint,), 0.1, seed, yaw),
         ]
     if kind == "table":
         return [
-            box(x, y, long, deep, 0.70, 0.76, bk.WOOD, (wood,), 0.15, seed, yaw),
-            box(x, y, 0.12, 0.12, 0, 0.70, bk.PAINT, ((0.05, 0.05, 0.05),), 0.1, seed, yaw),
+            box(x, y, long, deep, 0.70, 0.76, sf.WOOD, (wood,), 0.15, seed, yaw),
+            box(x, y, 0.12, 0.12, 0, 0.70, sf.PAINT, ((0.05, 0.05, 0.05),), 0.1, seed, yaw),
         ]
     return [
         box(
@@ -113,7 +113,7 @@ def _piece(
             deep,
             0,
             rng.uniform(1.7, 2.0),
-            bk.POSTER,
+            sf.POSTER,
             (paint, _cloth_colour(rng), (0.7, 0.7, 0.7)),
             0.2,
             seed,
@@ -216,7 +216,7 @@ def _posters(room: Room, rng: np.random.Generator) -> None:
                 0.012,
                 z0,
                 z0 + rng.uniform(0.5, 1.0),
-                bk.POSTER,
+                sf.POSTER,
                 colours,
                 0.14,
                 int(rng.integers(1 << 20)),
@@ -230,7 +230,7 @@ def _posters(room: Room, rng: np.random.Generator) -> None:
                 half,
                 z0,
                 z0 + rng.uniform(0.5, 1.0),
-                bk.POSTER,
+                sf.POSTER,
                 colours,
                 0.14,
                 int(rng.integers(1 << 20)),

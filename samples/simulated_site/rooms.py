@@ -9,6 +9,7 @@ import numpy as np
 
 from simulated_site import backdrop as bk
 from simulated_site import parts as pt
+from simulated_site import surface as sf
 from simulated_site import texture as tx
 from simulated_site.looks import _bgr, _cloth_colour
 
@@ -95,8 +96,8 @@ def _wall_style(rng: np.random.Generator) -> tuple[int, tuple]:
     skirting = tuple(np.array(_bgr(0.08, rng.uniform(0, 0.5), rng.uniform(0.03, 0.4))))
     lower = tuple(base * rng.uniform(0.6, 1.0)) if rng.random() < 0.5 else tuple(base)
     if rng.random() < 0.15:
-        return bk.BRICK, (_bgr(0.03, rng.uniform(0.3, 0.7), rng.uniform(0.15, 0.4)), (0.4, 0.42, 0.44))
-    return bk.WALL, (tuple(base), skirting, lower)
+        return sf.BRICK, (_bgr(0.03, rng.uniform(0.3, 0.7), rng.uniform(0.15, 0.4)), (0.4, 0.42, 0.44))
+    return sf.WALL, (tuple(base), skirting, lower)
 
 
 def _wall_spans(room: Room, side: int) -> list[tuple[float, float]]:
@@ -133,7 +134,7 @@ def build_walls(room: Room, rng: np.random.Generator) -> None:
     """
     style = _wall_style(rng)
     seed = int(rng.integers(1 << 20))
-    stub_style = (bk.WALL, (_bgr(rng.random(), 0.1, rng.uniform(0.12, 0.4)), (0.05, 0.05, 0.05)))
+    stub_style = (sf.WALL, (_bgr(rng.random(), 0.1, rng.uniform(0.12, 0.4)), (0.05, 0.05, 0.05)))
     for side in range(4):
         for span in _wall_spans(room, side):
             room.boxes.append(_wall_piece(room, side, span, (0.0, CEILING_M), WALL_M / 2, style, seed))
@@ -161,23 +162,23 @@ def build_walls(room: Room, rng: np.random.Generator) -> None:
                     (edge - 0.05, edge + 0.05),
                     (0.0, DOOR_HEIGHT_M),
                     WALL_M / 2 - 0.02,
-                    (bk.PAINT, frame),
+                    (sf.PAINT, frame),
                     0,
                 )
             )
 
 
 def build_floor(room: Room, rng: np.random.Generator) -> None:
-    kind = int(rng.choice([bk.TILES, bk.WOOD, bk.CARPET, bk.CHECKER], p=[0.4, 0.25, 0.2, 0.15]))
+    kind = int(rng.choice([sf.TILES, sf.WOOD, sf.CARPET, sf.CHECKER], p=[0.4, 0.25, 0.2, 0.15]))
     value = rng.uniform(0.12, 0.55)
     c0 = (
         _bgr(0.09, rng.uniform(0.3, 0.6), value * 0.7)
-        if kind == bk.WOOD
+        if kind == sf.WOOD
         else _bgr(rng.random(), rng.uniform(0, 0.25), value)
     )
     c1 = tuple(np.array(c0) * rng.uniform(0.45, 0.8))
     grout = tuple(np.array(c0) * rng.uniform(0.5, 0.8))
-    size = {bk.WOOD: rng.uniform(0.12, 0.22)}.get(kind, rng.uniform(0.35, 0.8))
+    size = {sf.WOOD: rng.uniform(0.12, 0.22)}.get(kind, rng.uniform(0.35, 0.8))
     room.floor = box(0, 0, 1, 1, 0, 0, kind, (c0, c1, grout), float(size), int(rng.integers(1 << 20)))
     count = int(rng.integers(3, 7))
     room.lamps = np.stack(

@@ -22,6 +22,7 @@ KEEP_RIGHT_M = 0.28  # in doorways, so that two people can pass
 APART_M = 0.62
 WAIT_SECONDS = 4.0  # at most, out of sight before a room that is crowded
 _CANDIDATES = 16
+_NEXT_STAY_SECONDS = (14, 32)
 _BUSY = 3  # people in a room from which others rather stay away
 
 
@@ -95,11 +96,15 @@ class Walker:
         exits = self._exits(room)
         weights = []
         for d, (other, _), _ in exits:
-            soon = min(frame + 15 * self.fps, self.diary.rooms.shape[1] - 1)
-            busy = int((self.diary.rooms[:, max(0, soon)] == other).sum())
-            weights.append((0.25 if d == door else 1.0) * (0.04 if busy >= _BUSY else 1.0 / (1 + busy) ** 2))
+            busy = self._busy(other, frame)
+            weights.append((0.25 if d == door else 1.0) * (0.01 if busy >= _BUSY else 1.0 / (1 + busy) ** 2))
         pick = exits[int(self.rng.choice(len(exits), p=np.array(weights) / sum(weights)))]
         return pick[0], pick[1], pick[2] / speed
+
+    def _busy(self, room: int, frame: int) -> int:
+        """The most people in a room in the time when somebody who enters another room now will be there."""
+        first, last = (max(0, frame + seconds * self.fps) for seconds in _NEXT_STAY_SECONDS)
+        return int((self.diary.rooms[:, first:last] == room).sum(axis=0).max(initial=0))
 
     def _visit(self, group: Group, room: int, door_in: int, door_out: int, frame: int) -> int:
         """Write the best of some candidate walks through a room into the diary; returns the frames it takes."""
