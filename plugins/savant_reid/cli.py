@@ -38,7 +38,9 @@ main.add_command(evaluate_command)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything the run writes.")
 @click.option("--force", is_flag=True, help="Replace the run that --out holds.")
 @click.option("--truth", type=click.Path(path_type=Path), help="Score the result against this truth file.")
-@click.option("--serve-rtsp", is_flag=True, help="Serve each overlay at rtsp://HOST:PORT/CAMERA, and /mosaic.")
+@click.option(
+    "--serve-rtsp", is_flag=True, help="Serve rtsp://HOST:PORT/CAMERA and /mosaic; files then play at their own pace."
+)
 @click.option("--rtsp-port", default=8554, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the module.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json when done.")
@@ -83,7 +85,9 @@ def run_command(
 @click.option("--seconds", default=90.0, show_default=True, type=click.FloatRange(5, 3600))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything the run writes.")
 @click.option("--force", is_flag=True, help="Replace the run that --out holds.")
-@click.option("--serve-rtsp", is_flag=True, help="Serve each overlay at rtsp://HOST:PORT/CAMERA, and /mosaic.")
+@click.option(
+    "--serve-rtsp", is_flag=True, help="Serve rtsp://HOST:PORT/CAMERA and /mosaic; files then play at their own pace."
+)
 @click.option("--rtsp-port", default=8554, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json when done.")
 def demo_command(

@@ -57,7 +57,7 @@ def run(request: RunRequest) -> dict[str, Any]:
     shared.forget(site_copy)
     host_run = HostRun(
         module=module,
-        sources=open_sources(pairs),
+        sources=open_sources(pairs, realtime=request.serve_rtsp_port is not None),
         out=request.out,
         prepare=lambda: _prepare(request, site),
         sinks=lambda model: open_run_sinks(request.out, site.site, model),

@@ -130,7 +130,7 @@ class RtspServer:
         except self._glib.Error as error:
             raise OutputError(
                 f"RTSP port {port} on {self._host} cannot be used: {error.message}; "
-                "stop the other program or choose another port with --serve-rtsp PORT"
+                "stop the other program or choose another port with --rtsp-port PORT"
             ) from error
         listener.attach(self._context)
         cleanup = self._glib.timeout_source_new_seconds(_CLEANUP_SECONDS)

@@ -98,9 +98,16 @@ def open_source(
 
 
 def open_sources(
-    pairs: list[tuple[str, str]], *, start_ns: int = 0, clock: Callable[[], int] = time.time_ns
+    pairs: list[tuple[str, str]],
+    *,
+    start_ns: int = 0,
+    realtime: bool = False,
+    clock: Callable[[], int] = time.time_ns,
 ) -> list[Source]:
-    """Sources for (camera, uri) pairs. Beside a live camera, files play at their own pace and on the same clock."""
+    """Sources for (camera, uri) pairs. Beside a live camera, files play at their own pace and on the same clock.
+
+    realtime: play files at their own pace in any case (somebody watches).
+    """
     names = [camera for camera, _ in pairs]
     for camera in names:
         if names.count(camera) > 1:
@@ -108,7 +115,8 @@ def open_sources(
     any_live = any(is_live(uri) for _, uri in pairs)
     if any_live:
         start_ns = clock()
-    return [open_source(camera, uri, start_ns=start_ns, realtime=any_live, clock=clock) for camera, uri in pairs]
+    pace = realtime or any_live
+    return [open_source(camera, uri, start_ns=start_ns, realtime=pace, clock=clock) for camera, uri in pairs]
 
 
 def _file_path(camera: str, uri: str) -> Path:

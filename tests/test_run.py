@@ -1,0 +1,223 @@
+"""Whole runs: simulated cameras through the demo module, as a user would start them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from savant_reid.cli import main
+from savant_reid.evaluation.tracks import read_tracks
+from savant_reid.hosts.local.sources import open_source
+from savant_reid.report import write_report
+from savant_reid.sinks.sightings import embedding_model, read_sightings
+
+MODULE = Path(__file__).parents[1] / "module" / "module.yml"
+SECONDS, FPS = 12, 10
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Two cameras, four people, twelve seconds, of a seed that shows somebody walking from one to the other."""
+    from simulated_site.site import make_site
+    from simulated_site.write import write_site
+
+    folder = tmp_path_factory.mktemp("site")
+    return write_site(folder, make_site(5, cameras=2, people=4, seconds=SECONDS), processes=1)
+
+
+def arguments(site, out: Path, *more: str) -> list[str]:
+    return ["run", str(MODULE), "--site", str(site.site), "--truth", str(site.truth), "--out", str(out), *more]
+
+
+def invoke(*args: str):
+    return CliRunner().invoke(main, list(args))
+
+
+@pytest.fixture(scope="module")
+def run(site, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "first"
+    result = invoke(*arguments(site, out, "--json"))
+    assert result.exit_code == 0, result.output
+    return out, result
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_run_writes_every_file_of_the_contract(site, run):
+    out, result = run
+    names = {"frames.jsonl", "identities.jsonl", "tracks.csv", "sightings.parquet", "metrics.json", "report.html"}
+    videos = {f"overlay-{camera}.mp4" for camera in site.videos} | {"mosaic.mp4"}
+    assert names | videos | {"site.yml", "truth.csv"} == {path.name for path in out.iterdir()}
+    assert json.loads(result.stdout)["frames"] == 2 * SECONDS * FPS
+    table = read_sightings(out / "sightings.parquet")
+    assert embedding_model(table).startswith("person_reid sha256:")
+    assert len(read_tracks(out / "tracks.csv")) == table.num_rows
+
+
+def test_no_frame_of_a_file_is_dropped(site, run):
+    out, _ = run
+    frames = lines(out / "frames.jsonl")
+    for camera in site.videos:
+        assert [f["frame"] for f in frames if f["camera"] == camera] == list(range(SECONDS * FPS))
+
+
+def test_overlay_videos_have_every_frame(site, run):
+    out, _ = run
+    for camera in site.videos:
+        source = open_source("overlay", str(out / f"overlay-{camera}.mp4"))
+        source.start()
+        count = 0
+        while not source.ended:
+            count += source.peek(1.0) is not None and source.take() is not None
+        source.stop()
+        assert count == SECONDS * FPS
+
+
+def test_people_are_found_and_keep_their_identity(run):
+    out, _ = run
+    scores = json.loads((out / "metrics.json").read_text())["scores"]
+    assert scores["overall"]["recall"] > 0.85
+    assert scores["overall"]["IDF1"] > 0.85
+    assert scores["overall"]["shared_ids"] == 0
+    evaluated = invoke("evaluate", "--truth", str(out / "truth.csv"), "--result", str(out / "tracks.csv"), "--json")
+    assert json.loads(evaluated.stdout)["IDF1"] == pytest.approx(scores["overall"]["IDF1"])
+
+
+def test_the_same_input_gives_the_same_decisions(site, run, tmp_path):
+    out, _ = run
+    assert invoke(*arguments(site, tmp_path / "again")).exit_code == 0
+    for name in ("frames.jsonl", "identities.jsonl", "tracks.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_a_folder_that_holds_a_run_is_refused(site, run):
+    out, _ = run
+    result = invoke(*arguments(site, out))
+    assert result.exit_code == 1
+    assert "holds a run already" in result.output
+    assert "--force" in result.output
+
+
+def test_nothing_is_lost_when_a_forced_run_cannot_start(site, run):
+    """A typo in a source must not cost the run that is there."""
+    out, _ = run
+    before = {path.name: path.stat().st_size for path in out.iterdir()}
+    missing = invoke("run", str(MODULE), "--source", "a=/no/such/video.mp4", "--out", str(out), "--force")
+    assert "camera 'a': /no/such/video.mp4 does not exist" in missing.output
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = invoke(*arguments(site, out, "--force", "--serve-rtsp", "--rtsp-port", str(port)))
+    assert str(port) in result.output
+    assert result.exit_code == 1
+    assert {path.name: path.stat().st_size for path in out.iterdir()} == before
+
+
+def test_cameras_unknown_to_the_site_are_named(site, tmp_path):
+    video = str(next(iter(site.videos.values())))
+    result = invoke("run", str(MODULE), "--site", str(site.site), "--source", f"roof={video}", "--out", str(tmp_path))
+    assert "expected roof of the command line among them" in result.output
+
+
+def test_a_wrong_module_key_is_named_with_its_line(tmp_path):
+    text = MODULE.read_text()
+    line = text.splitlines().index("        batch_size: 16") + 1
+    wrong = tmp_path / "module.yml"
+    wrong.write_text(text.replace("        batch_size: 16", "        batch_sise: 16"))
+    result = invoke("run", str(wrong), "--source", "a=a.mp4", "--out", str(tmp_path / "out"))
+    assert f"module.yml:{line}:" in result.output
+    assert "did you mean 'batch_size'" in result.output
+
+
+@pytest.fixture()
+def start(tmp_path):
+    """Starts the command as a process; whatever is left of it at the end is killed."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def run_process(*args: str) -> subprocess.Popen[bytes]:
+        log = (tmp_path / f"log-{len(processes)}").open("wb")
+        command = [sys.executable, "-m", "savant_reid", *args]
+        processes.append(subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"}))
+        return processes[-1]
+
+    yield run_process
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def has_lines(path: Path, count: int) -> bool:
+    return path.exists() and path.read_bytes().count(b"\n") >= count
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_cleanly(site, start, tmp_path, number):
+    """The dead camera keeps the run alive and is retried; the other one goes on."""
+    out, (camera, video) = tmp_path / "out", next(iter(site.videos.items()))
+    process = start(
+        "run", str(MODULE), "--source", f"{camera}={video}", "--source", "dead=rtsp://127.0.0.1:9/x", "--out", str(out)
+    )
+    wait_for(lambda: has_lines(out / "frames.jsonl", 25))
+    process.send_signal(number)
+    assert process.wait(timeout=30) == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["stopped_early"] is True
+    assert metrics["cameras"]["dead"]["connection_errors"] >= 1
+    assert metrics["cameras"][camera]["frames"] >= 25
+    assert len(read_tracks(out / "tracks.csv")) == sum(len(f["objects"]) for f in lines(out / "frames.jsonl"))
+    assert (out / "report.html").exists()
+
+
+def test_a_killed_run_leaves_files_that_can_be_read(site, start, tmp_path):
+    out = tmp_path / "out"
+    process = start(*arguments(site, out, "--serve-rtsp", "--rtsp-port", str(free_port())))
+    wait_for(lambda: has_lines(out / "frames.jsonl", 2 * 50))
+    process.kill()
+    process.wait()
+    read_tracks(out / "tracks.csv")
+    read_sightings(out / "sightings.parquet")
+    assert write_report(out).stat().st_size > 10_000
+    source = open_source("overlay", str(out / "mosaic.mp4"))
+    source.start()
+    source.stop()
+
+
+def test_rtsp_can_be_watched_while_files_play(site, start, tmp_path):
+    if shutil.which("ffprobe") is None:
+        pytest.skip("ffprobe is the client, and is not installed here")
+    port = free_port()
+    out = tmp_path / "out"
+    start(*arguments(site, out, "--serve-rtsp", "--rtsp-port", str(port)))
+    wait_for(lambda: has_lines(out / "frames.jsonl", 4))
+    probe = subprocess.run(
+        ["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_entries", "stream=codec_name,width,height"]
+        + ["-of", "csv=p=0", f"rtsp://127.0.0.1:{port}/mosaic"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert probe.stdout.strip().startswith("h264,1280,"), probe.stderr
+
+
+def free_port() -> int:
+    with socket.create_server(("0.0.0.0", 0)) as probe:
+        return int(probe.getsockname()[1])
