@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 OUT ?= runs/demo
 SEED ?= 0
 # Python 3.10 with NumPy 1.26 is what Savant's container has; without a python3.10 the system's Python stands in.
-PYTHON310 := $(shell command -v python3.10 || echo /usr/bin/python3)
+PYTHON310 := $(shell python3.10 --version >/dev/null 2>&1 && command -v python3.10 || echo /usr/bin/python3)
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
