@@ -74,28 +74,42 @@ def _trace(boxes, px, py, pz, dx, dy, dz, best, pick, face):
 
 
 @njit(cache=True)
-def paint(
-    boxes,
-    floor,
-    ceiling_m,
-    lamps,
-    rotation,
-    position,
-    f,
-    light,
-    light_row,
-    look,
-    curve,
-    depth,
-    image,
-    floor_xy,
-):
-    """Fill depth (h, w) float32, image (h, w, 3) uint8 and floor_xy (h, w, 2) float32 (far away where no floor is
-    seen).
+def _box_face(q, wx, wy, wz, face):
+    """Colour (b, g, r), normal and ambient dimming of a box's surface at a point of the plan."""
+    lx = q[6] * (wx - q[0]) + q[7] * (wy - q[1])
+    ly = -q[7] * (wx - q[0]) + q[6] * (wy - q[1])
+    sign = 1.0 if face < 3 else -1.0
+    axis = face % 3
+    if axis == 2:
+        return surface_colour(q, lx, ly, True), (0.0, 0.0, sign), 1.0
+    height = wz - (q[4] if int(q[8]) != WALL else 0.0)
+    # Goods stand on a shelf's long faces; its ends are boards.
+    colour = surface_colour(q, ly if axis == 0 else lx, height, int(q[8]) == SHELF and axis == 0)
+    normal = (q[6] * sign, q[7] * sign, 0.0) if axis == 0 else (-q[7] * sign, q[6] * sign, 0.0)
+    return colour, normal, 0.72 + 0.28 * min(1.0, wz / 0.5)
 
-    floor: one row like a box's. lamps (k, 3): x, y, radius of light pools. light (3,): unit direction to the key
-    light, world.
+
+@njit(cache=True)
+def _brightness(wx, wy, normal, light, light_row, lamps):
+    """Light on a surface: the pools of the lamps, times key light, sky, ground and fill."""
+    pool = 0.80
+    for k in range(lamps.shape[0]):
+        d2 = ((wx - lamps[k, 0]) ** 2 + (wy - lamps[k, 1]) ** 2) / (lamps[k, 2] ** 2)
+        pool += 0.32 * math.exp(-d2)
+    key = max(0.0, normal[0] * light[0] + normal[1] * light[1] + normal[2] * light[2])
+    sky, ground = (0.5 + 0.5 * normal[2]) * light_row[4], (0.5 - 0.5 * normal[2]) * light_row[5]
+    return (key * light_row[3] + sky + ground + 0.4 * light_row[9]) * pool
+
+
+@njit(cache=True)
+def paint(boxes, floor, ceiling_m, lamps, rotation, position, f, light, optics, buffers):
+    """Fill buffers: depth (h, w) float32, image (h, w, 3) uint8 and floor_xy (h, w, 2) float32 (1e9 where not floor).
+
+    floor: one row like a box's. lamps (k, 3): x, y, radius of light pools. light (3,): unit direction to the key light,
+    world. optics: as for raster.shade.
     """
+    light_row, look, curve = optics
+    depth, image, floor_xy = buffers
     height, width = depth.shape
     for y in range(height):
         for x in range(width):
@@ -103,8 +117,7 @@ def paint(
             dx = rotation[0, 0] * rx + rotation[1, 0] * ry + rotation[2, 0]
             dy = rotation[0, 1] * rx + rotation[1, 1] * ry + rotation[2, 1]
             dz = rotation[0, 2] * rx + rotation[1, 2] * ry + rotation[2, 2]
-            best = FAR_M
-            pick, face = -2, 2
+            best, pick, face = FAR_M, -2, 2
             if dz < -1e-6:
                 best, pick = -position[2] / dz, -1
             elif dz > 1e-6:
@@ -112,53 +125,17 @@ def paint(
             best, pick, face = _trace(boxes, position[0], position[1], position[2], dx, dy, dz, best, pick, face)
             wx, wy, wz = position[0] + best * dx, position[1] + best * dy, position[2] + best * dz
             floor_xy[y, x, 0], floor_xy[y, x, 1] = _NOWHERE, _NOWHERE
-            nx, ny, nz = 0.0, 0.0, 1.0
-            dim = 1.0
+            colour, normal, dim = (0.62, 0.63, 0.64), (0.0, 0.0, -1.0), 1.0  # the ceiling
             if pick == -1:
-                b, g, r = surface_colour(floor, wx, wy, False)
+                colour, normal, dim = surface_colour(floor, wx, wy, False), (0.0, 0.0, 1.0), _floor_shade(boxes, wx, wy)
                 floor_xy[y, x, 0], floor_xy[y, x, 1] = wx, wy
-                dim = _floor_shade(boxes, wx, wy)
-            elif pick == -2:
-                b, g, r = 0.62, 0.63, 0.64
-                nz = -1.0
-            else:
-                q = boxes[pick]
-                lx = q[6] * (wx - q[0]) + q[7] * (wy - q[1])
-                ly = -q[7] * (wx - q[0]) + q[6] * (wy - q[1])
-                sign = 1.0 if face < 3 else -1.0
-                axis = face % 3
-                if axis == 2:
-                    b, g, r = surface_colour(q, lx, ly, True)
-                    nz = sign
-                else:
-                    u = ly if axis == 0 else lx
-                    # Goods stand on a shelf's long faces; its ends are boards.
-                    b, g, r = surface_colour(
-                        q, u, wz - (q[4] if int(q[8]) != WALL else 0.0), int(q[8]) == SHELF and axis == 0
-                    )
-                    nx, ny, nz = (q[6] * sign, q[7] * sign, 0.0) if axis == 0 else (-q[7] * sign, q[6] * sign, 0.0)
-                    dim = 0.72 + 0.28 * min(1.0, wz / 0.5)
-            pool = 0.80
-            for k in range(lamps.shape[0]):
-                d2 = ((wx - lamps[k, 0]) ** 2 + (wy - lamps[k, 1]) ** 2) / (lamps[k, 2] ** 2)
-                pool += 0.32 * math.exp(-d2)
-            key = max(0.0, nx * light[0] + ny * light[1] + nz * light[2])
-            e = (
-                (
-                    key * light_row[3]
-                    + (0.5 + 0.5 * nz) * light_row[4]
-                    + (0.5 - 0.5 * nz) * light_row[5]
-                    + 0.4 * light_row[9]
-                )
-                * dim
-                * pool
-            )
+            elif pick >= 0:
+                colour, normal, dim = _box_face(boxes[pick], wx, wy, wz, face)
             ux, uy = (x - 0.5 * width) / width, (y - 0.5 * height) / width
-            e *= 1.0 - look[3] * (ux * ux + uy * uy) * 2.0
+            e = _brightness(wx, wy, normal, light, light_row, lamps) * dim * (1.0 - look[3] * (ux * ux + uy * uy) * 2.0)
             depth[y, x] = best
-            image[y, x, 0] = curve[min(1023, max(0, int(b * e * look[0] * 1023.0)))]
-            image[y, x, 1] = curve[min(1023, max(0, int(g * e * look[1] * 1023.0)))]
-            image[y, x, 2] = curve[min(1023, max(0, int(r * e * look[2] * 1023.0)))]
+            for c in range(3):
+                image[y, x, c] = curve[min(1023, max(0, int(colour[c] * e * look[c] * 1023.0)))]
 
 
 @njit(cache=True)

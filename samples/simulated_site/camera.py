@@ -71,6 +71,16 @@ class Camera:
     def look_row(self) -> np.ndarray:
         return np.array([*self.gains, self.vignette, 0.0])
 
+    @property
+    def pinhole(self) -> tuple[float, float, float]:
+        """Focal length and principal point, pixels."""
+        return self.focal_px, self.width / 2, self.height / 2
+
+    @property
+    def optics(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the kernels need to colour a pixel: light_row, look_row, curve."""
+        return self.light_row, self.look_row, self.curve
+
     @cached_property
     def noise_tile(self) -> np.ndarray:
         """int8 noise, larger than a frame by NOISE_TILE_SLACK_PX; a frame takes a window of it at its own offset."""

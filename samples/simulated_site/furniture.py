@@ -41,85 +41,28 @@ def _piece(
     seed = int(rng.integers(1 << 20))
     wood = _bgr(0.08, rng.uniform(0.3, 0.6), rng.uniform(0.06, 0.35))
     paint = _cloth_colour(rng, 0.6)
+    dark = (0.05, 0.05, 0.05)
+
+    def block(z0: float, z1: float, surface: int, colours: tuple, size: float = 0.1, shrink: float = 1.0) -> np.ndarray:
+        return box(x, y, long * shrink, deep * shrink, z0, z1, surface, colours, size, seed, yaw)
+
     if kind == "shelf":
-        return [
-            box(
-                x,
-                y,
-                long,
-                deep,
-                0,
-                rng.uniform(1.5, 2.1),
-                sf.SHELF,
-                _goods_colours(rng),
-                float(rng.uniform(0.3, 0.42)),
-                seed,
-                yaw,
-            )
-        ]
+        return [block(0, rng.uniform(1.5, 2.1), sf.SHELF, _goods_colours(rng), float(rng.uniform(0.3, 0.42)))]
     if kind == "gondola":
-        return [
-            box(
-                x,
-                y,
-                long,
-                deep,
-                0,
-                rng.uniform(1.0, 1.5),
-                sf.SHELF,
-                _goods_colours(rng),
-                float(rng.uniform(0.28, 0.4)),
-                seed,
-                yaw,
-            )
-        ]
+        return [block(0, rng.uniform(1.0, 1.5), sf.SHELF, _goods_colours(rng), float(rng.uniform(0.28, 0.4)))]
     if kind == "counter":
-        rows = [box(x, y, long, deep, 0, 1.02, sf.COUNTER, (paint, wood), 0.5, seed, yaw)]
-        c, s = math.cos(yaw), math.sin(yaw)
-        k = rng.uniform(-0.6, 0.6) * long
-        rows.append(box(x + c * k, y + s * k, 0.16, 0.14, 1.02, 1.34, sf.PAINT, ((0.03, 0.03, 0.035),), 0.1, seed, yaw))
-        return rows
+        at = rng.uniform(-0.6, 0.6) * long  # of the till
+        till_x, till_y = x + math.cos(yaw) * at, y + math.sin(yaw) * at
+        till = box(till_x, till_y, 0.16, 0.14, 1.02, 1.34, sf.PAINT, ((0.03, 0.03, 0.035),), 0.1, seed, yaw)
+        return [block(0, 1.02, sf.COUNTER, (paint, wood), 0.5), till]
     if kind == "cartons":
-        return [
-            box(
-                x,
-                y,
-                long,
-                deep,
-                0,
-                rng.uniform(0.6, 1.3),
-                sf.CARTONS,
-                (_bgr(0.08, 0.55, 0.3),),
-                0.3,
-                seed,
-                yaw,
-            )
-        ]
+        return [block(0, rng.uniform(0.6, 1.3), sf.CARTONS, (_bgr(0.08, 0.55, 0.3),), 0.3)]
     if kind == "bench":
-        return [
-            box(x, y, long, deep, 0.34, 0.44, sf.WOOD, (wood,), 0.1, seed, yaw),
-            box(x, y, long * 0.8, deep * 0.6, 0, 0.34, sf.PAINT, (paint,), 0.1, seed, yaw),
-        ]
+        return [block(0.34, 0.44, sf.WOOD, (wood,)), block(0, 0.34, sf.PAINT, (paint,), shrink=0.7)]
     if kind == "table":
-        return [
-            box(x, y, long, deep, 0.70, 0.76, sf.WOOD, (wood,), 0.15, seed, yaw),
-            box(x, y, 0.12, 0.12, 0, 0.70, sf.PAINT, ((0.05, 0.05, 0.05),), 0.1, seed, yaw),
-        ]
-    return [
-        box(
-            x,
-            y,
-            long,
-            deep,
-            0,
-            rng.uniform(1.7, 2.0),
-            sf.POSTER,
-            (paint, _cloth_colour(rng), (0.7, 0.7, 0.7)),
-            0.2,
-            seed,
-            yaw,
-        )
-    ]
+        leg = box(x, y, 0.12, 0.12, 0, 0.70, sf.PAINT, (dark,), 0.1, seed, yaw)
+        return [block(0.70, 0.76, sf.WOOD, (wood,), 0.15), leg]
+    return [block(0, rng.uniform(1.7, 2.0), sf.POSTER, (paint, _cloth_colour(rng), (0.7, 0.7, 0.7)), 0.2)]
 
 
 def _along_walls(room: Room, rng: np.random.Generator, count: int, clear: list[np.ndarray]) -> None:

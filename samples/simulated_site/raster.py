@@ -36,10 +36,11 @@ def _ball_bounds(centre, axes, radius, row, f, centre_px):
 
 
 @njit(cache=True)
-def place(parts, count, pose, rotation, position, f, cx, cy, owner, out, start):
+def place(parts, count, pose, rotation, position, pinhole, owner, out, start):
     """Move a person's parts into camera space behind row `start` of `out`; returns the new end. Parts behind
     NEAR_M are left out.
     """
+    f, cx, cy = pinhole
     cyaw, syaw = math.cos(pose[2]), math.sin(pose[2])
     world = np.empty((4, 3))  # local axes x, y, z and the origin, in the world
     cam = np.empty((3, 3))
@@ -132,13 +133,14 @@ def _hit(q, dx, dy, dz):
 
 
 @njit(cache=True)
-def splat(placed, start, end, f, cx, cy, depth, part, stamp, stats):
+def splat(placed, start, end, pinhole, depth, part, stamp, stats):
     """Draw one owner's parts into `depth` (h, w) float32 and `part` (h, w) int16 (row of `placed`).
 
     `stamp` (h, w) int16 notes the owner whether hidden or not. `stats` (8,) of this owner: solo pixels, their x0,
     y0, x1, y1
     (last + 1), left as they are where nothing is hit.
     """
+    f, cx, cy = pinhole
     height, width = depth.shape
     solo = 0
     sx0, sy0, sx1, sy1 = width, height, 0, 0
@@ -191,14 +193,15 @@ def _crease(depth, part, y, x):
 
 
 @njit(cache=True)
-def shade(placed, materials, f, cx, cy, depth, part, light, look, curve, image, bounds):
+def shade(placed, materials, pinhole, depth, part, optics, image, bounds):
     """Colour the pixels of `part` inside bounds (x0, y0, x1, y1).
 
-    light (12,) float64: key light's direction in camera space 0:3, its strength, sky's strength, ground's strength,
-    world's up
-    in camera space 6:9, fill from the camera. look (5,): gains for b, g, r, vignette, unused. curve (1024,) uint8:
-    linear 0..1 to code.
+    optics: light (12,) float64: key light's direction in camera space 0:3, its strength, sky's strength, ground's
+    strength, the world's up in camera space 6:9, fill from the camera; look (5,): gains for b, g, r, vignette, unused;
+    curve (1024,) uint8: linear 0..1 to code.
     """
+    f, cx, cy = pinhole
+    light, look, curve = optics
     height, width = depth.shape
     for y in range(bounds[1], bounds[3]):
         ry = (y - cy) / f

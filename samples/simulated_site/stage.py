@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -55,68 +56,28 @@ class Stage:
     def _paint_still(self) -> None:
         room, cam = self.room, self.camera
         light = np.array(cam.light) / np.linalg.norm(cam.light)
+        buffers = (self._depth0, self._still, self._floor_xy)
         bk.paint(
-            np.array(room.boxes),
-            room.floor,
-            CEILING_M,
-            room.lamps,
-            cam.rotation,
-            cam.position,
-            cam.focal_px,
-            light,
-            cam.light_row,
-            cam.look_row,
-            cam.curve,
-            self._depth0,
-            self._still,
-            self._floor_xy,
+            *(np.array(room.boxes), room.floor, CEILING_M, room.lamps),
+            *(cam.rotation, cam.position, cam.focal_px, light, cam.optics, buffers),
         )
         if not room.parts:
             return
         self._part.fill(rs.NOTHING)
         self._stamp.fill(-1)
         parts = np.array(room.parts)
-        end = rs.place(
-            parts,
-            len(parts),
-            np.zeros(8),
-            cam.rotation,
-            cam.position,
-            cam.focal_px,
-            cam.width / 2,
-            cam.height / 2,
-            0,
-            self._placed,
-            0,
-        )
-        stats = np.zeros(8)
-        rs.splat(
-            self._placed,
-            0,
-            end,
-            cam.focal_px,
-            cam.width / 2,
-            cam.height / 2,
-            self._depth0,
-            self._part,
-            self._stamp,
-            stats,
-        )
-        rs.shade(
-            self._placed,
-            room.materials[None],
-            cam.focal_px,
-            cam.width / 2,
-            cam.height / 2,
-            self._depth0,
-            self._part,
-            cam.light_row,
-            cam.look_row,
-            cam.curve,
-            self._still,
-            np.array([0, 0, cam.width, cam.height]),
-        )
+        nobody = np.zeros(len(pt.POSE))
+        end = self._place(parts, len(parts), nobody, 0, 0)
+        rs.splat(self._placed, 0, end, cam.pinhole, self._depth0, self._part, self._stamp, np.zeros(8))
+        everywhere = np.array([0, 0, cam.width, cam.height])
+        materials = room.materials[None]
+        rs.shade(self._placed, materials, cam.pinhole, self._depth0, self._part, cam.optics, self._still, everywhere)
         self._floor_xy[self._part >= 0] = 1e9
+
+    def _place(self, parts: np.ndarray, count: int, pose: np.ndarray, owner: int, start: int) -> int:
+        cam = self.camera
+        end = rs.place(parts, count, pose, cam.rotation, cam.position, cam.pinhole, owner, self._placed, start)
+        return int(end)
 
     def draw(self, figures: list[Figure], poses: np.ndarray, noise_key: int) -> tuple[np.ndarray, list[Seen]]:
         """Image (h, w, 3) uint8 BGR, a fresh array, and what is in the frame. poses: (n, len(POSE)) float64."""
@@ -127,60 +88,22 @@ class Stage:
 
     def _draw_people(self, figures: list[Figure], poses: np.ndarray) -> list[Seen]:
         cam = self.camera
-        f, cx, cy = cam.focal_px, cam.width / 2, cam.height / 2
         self._stamp.fill(-1)
         starts, stats = [0], np.zeros((len(figures), 8))
         for i, figure in enumerate(figures):
             count = pose_parts(figure.body, poses[i], self._parts)
             self._cast_shadow(poses[i])
-            end = rs.place(
-                self._parts,
-                count,
-                poses[i],
-                cam.rotation,
-                cam.position,
-                f,
-                cx,
-                cy,
-                i,
-                self._placed,
-                starts[-1],
-            )
-            starts.append(end)
+            starts.append(self._place(self._parts, count, poses[i], i, starts[-1]))
         if starts[-1] == 0:
             return []
         bounds = self._bounds(self._placed[: starts[-1]])
         if bounds[2] <= bounds[0] or bounds[3] <= bounds[1]:
             return []
         self._part[bounds[1] : bounds[3], bounds[0] : bounds[2]] = rs.NOTHING
-        for i in range(len(figures)):
-            rs.splat(
-                self._placed,
-                starts[i],
-                starts[i + 1],
-                f,
-                cx,
-                cy,
-                self._depth,
-                self._part,
-                self._stamp,
-                stats[i],
-            )
+        for i, (first, last) in enumerate(pairwise(starts)):
+            rs.splat(self._placed, first, last, cam.pinhole, self._depth, self._part, self._stamp, stats[i])
         materials = np.stack([figure.materials for figure in figures])
-        rs.shade(
-            self._placed,
-            materials,
-            f,
-            cx,
-            cy,
-            self._depth,
-            self._part,
-            cam.light_row,
-            cam.look_row,
-            cam.curve,
-            self._image,
-            bounds,
-        )
+        rs.shade(self._placed, materials, cam.pinhole, self._depth, self._part, cam.optics, self._image, bounds)
         visible = np.zeros(len(figures), np.int64)
         rs.tally(self._part, self._placed, bounds, visible)
         return self._seen(starts, stats, visible)
