@@ -1,4 +1,4 @@
-"""Trains the re-ID embedder on crops of simulated people: the bag of tricks (Luo et al. 2019, arXiv 1903.07071)."""
+"""Trains the re-ID embedder on crops of simulated people: the a BN-neck, identity and triplet loss."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from model_builder.architectures.osnet import OSNetEmbedder
 from model_builder.augment import embedder_sample
 from model_builder.data import CropSet
-from model_builder.losses import batch_hard_triplet
+from model_builder.losses import CosineClassifier, batch_hard_triplet
 from model_builder.training import AveragedModel, Progress, as_input, cosine_schedule, half_precision, optimizer_of
 
 
@@ -28,7 +28,6 @@ class EmbedderRecipe:
     neighbours: int = 4
     rate: float = 2e-3
     weight_decay: float = 0.02
-    smoothing: float = 0.1
     seed: int = 0
 
 
@@ -74,14 +73,13 @@ class PersonBatches(IterableDataset):
 
 
 def embedder_step(
-    model: OSNetEmbedder, classifier: nn.Linear, crops: Tensor, people: Tensor, smoothing: float
+    model: OSNetEmbedder, classifier: CosineClassifier, crops: Tensor, people: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Identity and triplet loss of one batch."""
     with half_precision():
-        before, after = model.features(as_input(crops))
-        logits = classifier(after)
-    identity = functional.cross_entropy(logits.float(), people, label_smoothing=smoothing)
-    return identity, batch_hard_triplet(before.float(), people)
+        features = model.features(as_input(crops))
+    identity = functional.cross_entropy(classifier(features, people), people)
+    return identity, batch_hard_triplet(functional.normalize(features, dim=1), people)
 
 
 def train_embedder(crops: CropSet, recipe: EmbedderRecipe, start: dict[str, Tensor] | None = None) -> OSNetEmbedder:
@@ -92,12 +90,12 @@ def train_embedder(crops: CropSet, recipe: EmbedderRecipe, start: dict[str, Tens
     if start is not None:
         model.load_state_dict(start)
     model = model.to(memory_format=torch.channels_last).train()
-    classifier = nn.Linear(model.neck.num_features, batches.people, bias=False)
+    classifier = CosineClassifier(model.neck.num_features, batches.people)
     optimizer = optimizer_of(nn.ModuleList((model, classifier)), recipe.rate, recipe.weight_decay)
     schedule = cosine_schedule(optimizer, recipe.steps, warm_up=min(200, recipe.steps // 5 + 1))
     average, progress = AveragedModel(model), Progress(recipe.steps)
     for step, (images, people) in enumerate(DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=8)):
-        identity_loss, triplet_loss = embedder_step(model, classifier, images, people, recipe.smoothing)
+        identity_loss, triplet_loss = embedder_step(model, classifier, images, people)
         optimizer.zero_grad(set_to_none=True)
         (identity_loss + triplet_loss).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)

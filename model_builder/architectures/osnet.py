@@ -74,8 +74,7 @@ class OmniScaleBlock(nn.Module):
 class OSNetEmbedder(nn.Module):
     """RGB crops in 0..255, (batch, 3, 128, 64) float32, to L2-normalised embeddings (batch, dimension).
 
-    ``features`` gives the two vectors of the BN-neck (Luo et al. 2019, arXiv 1903.07071) for training: before the neck
-    for the triplet loss, after it for the identity loss and for retrieval.
+    ``features`` are those after the BN-neck (Luo et al. 2019, arXiv 1903.07071), not yet of length one.
     """
 
     def __init__(self, widths: tuple[int, int, int, int] = (32, 128, 192, 256), dimension: int = 256) -> None:
@@ -102,10 +101,9 @@ class OSNetEmbedder(nn.Module):
         self.neck = nn.BatchNorm1d(dimension)
         self.neck.bias.requires_grad_(False)
 
-    def features(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+    def features(self, crops: Tensor) -> Tensor:
         maps = self.body((crops - self.mean) / self.std)
-        before = self.project(maps.mean((2, 3)))
-        return before, self.neck(before.float())
+        return self.neck(self.project(maps.mean((2, 3))).float())
 
     def forward(self, crops: Tensor) -> Tensor:
-        return functional.normalize(self.features(crops)[1], dim=1)
+        return functional.normalize(self.features(crops), dim=1)

@@ -17,7 +17,7 @@ from model_builder.architectures.osnet import OSNetEmbedder
 from model_builder.assigner import TaskAlignedAssigner
 from model_builder.data import CropSet
 from model_builder.export import export_onnx, largest_difference
-from model_builder.losses import batch_hard_triplet, complete_iou, pairwise_iou
+from model_builder.losses import CosineClassifier, batch_hard_triplet, complete_iou, pairwise_iou
 from model_builder.train_detector import collated, detector_step
 from model_builder.train_embedder import EmbedderRecipe, PersonBatches, embedder_step
 
@@ -90,6 +90,13 @@ def test_triplet_by_hand() -> None:
     assert loss.item() == pytest.approx((0 + 2.3 + 0 + 0) / 4, abs=1e-3)
 
 
+def test_cosine_logits_take_the_margin_from_the_true_person_only() -> None:
+    classifier = CosineClassifier(2, 2, scale=10.0, margin=0.2)
+    classifier.weight.data = torch.tensor([[3.0, 0.0], [0.0, 0.5]])
+    logits = classifier(torch.tensor([[0.6, 0.8]]) * 7, torch.tensor([1]))
+    torch.testing.assert_close(logits, torch.tensor([[6.0, 6.0]]))
+
+
 def test_assigner_on_two_people_padding_and_an_ignored_one() -> None:
     points = torch.tensor([[10.0, 10], [30, 10], [50, 10], [90, 10], [130, 10]])
     people = torch.tensor([[[0.0, 0, 40, 20], [40, 0, 60, 20], [80, 0, 100, 20], [0, 0, 0, 0]]])
@@ -143,11 +150,11 @@ def test_embedder_learns_four_people() -> None:
         np.tile([0, 1], 8),
     )
     recipe = EmbedderRecipe(steps=25, people=4, views=4)
-    model, classifier = OSNetEmbedder((8, 16, 16, 32), 32).train(), torch.nn.Linear(32, 4, bias=False)
+    model, classifier = OSNetEmbedder((8, 16, 16, 32), 32).train(), CosineClassifier(32, 4)
     optimizer = torch.optim.AdamW([*model.parameters(), *classifier.parameters()], lr=5e-3)
     losses = []
     for images, people in PersonBatches(crops, recipe):
-        loss = sum(embedder_step(model, classifier, images, people, smoothing=0.0))
+        loss = sum(embedder_step(model, classifier, images, people))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
