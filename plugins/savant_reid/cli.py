@@ -114,7 +114,7 @@ def demo_command(
             request = RunRequest(
                 _packaged("savant_reid_module") / DEMO_MODULE,
                 out,
-                list(files.videos.items()),
+                [(camera, str(video)) for camera, video in files.videos.items()],
                 files.site,
                 files.truth,
                 force,

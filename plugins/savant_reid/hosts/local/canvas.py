@@ -23,7 +23,7 @@ class ImageCanvas:
         left, top, width, height = (round(v) for v in ltwh)
         right, bottom = left + width, top + height
         if not dashed:
-            cv2.rectangle(self._image, (left, top), (right, bottom), colour[::-1], self._line, cv2.LINE_AA)
+            cv2.rectangle(self._image, (left, top), (right, bottom), colour[::-1], self._line)
             return
         for x in range(left, right, 2 * DASH_PX):
             for y in (top, bottom):
@@ -44,4 +44,4 @@ class ImageCanvas:
         cv2.putText(self._image, text, (x + pad, y - below - pad + 1), FONT, self._scale, ink, 1, cv2.LINE_AA)
 
     def _stroke(self, start: tuple[int, int], end: tuple[int, int], colour: Colour) -> None:
-        cv2.line(self._image, start, end, colour[::-1], self._line, cv2.LINE_AA)
+        cv2.line(self._image, start, end, colour[::-1], self._line)
