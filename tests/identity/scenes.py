@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from savant_reid.identity.resolver import Resolver
 from savant_reid.identity.types import Decision, Sightings
 

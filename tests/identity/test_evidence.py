@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 import pytest
+
 from savant_reid.identity.gate import EmbeddingGate, GateSettings
 from savant_reid.identity.quality import covered_shares, qualities, touches_border
 from savant_reid.identity.score_model import MOST_NATS, RunningNormal, ScoreModel
 from savant_reid.identity.topology import COMES_BACK, EARLY, LATE, UNDECLARED, Topology, Window
 from savant_reid.identity.tracklet import Evidence
-
 from tests.identity.scenes import FRAME_NS, People, sightings, visits
 
 
@@ -67,7 +67,30 @@ def test_the_gate_forgets_tracks_that_are_gone():
     gate = EmbeddingGate(GateSettings())
     for track in range(50):
         gate.due(sightings("door", track * 10**10, visits(*[(1, "door", 0, 9)] * (track + 1))[-1:], None))
-    assert len(gate._tracks) < 10
+    assert len(gate._cameras["door"].tracks) < 10
+
+
+def test_the_gate_keeps_each_cameras_own_time():
+    """Two cameras a minute apart: neither makes the gate forget the other's tracks."""
+    gate, asked = EmbeddingGate(GateSettings()), {"door": 0, "hall": 0}
+    for step in range(300):
+        for camera, ahead_ns in (("door", 0), ("hall", 60 * 10**9)):
+            seen = sightings(camera, step * FRAME_NS + ahead_ns, visits((1, camera, 0, 99)), None)
+            asked[camera] += int(gate.due(seen)[0])
+    assert asked["door"] == asked["hall"] < 30
+
+
+def test_the_gate_survives_a_clock_that_steps_back():
+    gate = EmbeddingGate(GateSettings())
+    times = [*range(100, 150), *range(50)]
+    asked = [gate.due(sightings("door", t * FRAME_NS, visits((1, "door", 0, 99)), None))[0] for t in times]
+    assert sum(asked[50:]) >= 3
+
+
+def test_a_box_that_is_no_number_is_not_worth_an_embedding():
+    seen = sightings("door", 0, visits((1, "door", 0, 9)), None)
+    seen.boxes[:] = np.nan
+    assert EmbeddingGate(GateSettings()).due(seen).tolist() == [False]
 
 
 def test_the_gate_waits_a_moment_for_a_better_view():

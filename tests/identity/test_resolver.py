@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from savant_reid.identity.policy import Policy, Tuning
 from savant_reid.identity.resolver import Resolver
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.topology import Topology, Window
 from savant_reid.identity.types import EventKind, Reason, State, Unmatched
-
 from tests.identity.scenes import FRAME_NS, People, Visit, frames, run, sightings, visits, walk_about
 
 CAMERAS = ["door", "hall", "till"]
@@ -59,6 +61,30 @@ def test_overlapping_cameras_share_an_identity():
     scene = visits((1, "left", 0, 8), (1, "right", 2, 10), (1, "left", 14, 20))
     latest = run(Resolver(topology, Policy(capacity=100)), frames(scene, People(4)))
     assert len({d.identity for d in latest.values()}) == 1
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.5, 3.0])
+@pytest.mark.parametrize("seed", [4, 5, 6])
+def test_overlapping_cameras_agree_without_second_thoughts(late_s, seed):
+    """Seen at one camera, then by two that share a view: one identity, said once, whoever decides first."""
+    topology = Topology(["far", "left", "right"], overlaps=[("left", "right")])
+    core = Resolver(topology, Policy(capacity=100), scores=ScoreModel(0.92, 0.3, 0.1, prior_weight=100))
+    scene = visits((1, "far", 0, 6), (1, "left", 12, 30), (1, "right", 12 + late_s, 30), (2, "left", 5, 30))
+    said: dict[int, set[int]] = {}
+    for batch in frames(scene, People(seed)):
+        for decision in core.resolve(batch):
+            said.setdefault(decision.track_id, set()).add(decision.global_id)
+    assert said[1] | said[2] | said[3] == {-1, *(said[1] - {-1})}
+    assert not {e.kind for e in core.take_events()} & {EventKind.SPLIT, EventKind.MERGED}
+    assert max(said[4]) not in said[1]
+
+
+def test_a_founder_is_sure_of_itself_while_others_feed_its_identity():
+    topology = Topology(["left", "right"], overlaps=[("left", "right")])
+    latest = run(
+        Resolver(topology, Policy(capacity=9)), frames(visits((1, "left", 0, 30), (1, "right", 3, 30)), People(4))
+    )
+    assert latest[1].probability > 0.9
 
 
 def test_a_walk_that_is_too_quick_makes_a_match_doubtful():
@@ -176,6 +202,79 @@ def test_invariants_hold_whatever_the_embeddings_say(seed, noise, persons):
     created = [e.global_id for e in events if e.kind is EventKind.CREATED]
     assert created == sorted(set(created))
     assert answers() == (said, events)
+
+
+def jumping(scene, people, camera: str, at_s: float, by_s: float):
+    """The scene's batches with one camera's clock set off from a moment on."""
+    for step, batch in enumerate(frames(scene, people)):
+        shift = int(by_s * 1e9) if step >= at_s * 10 else 0
+        yield [replace(s, time_ns=s.time_ns + (shift if s.camera == camera else 0)) for s in batch]
+
+
+@pytest.mark.parametrize("by_s", [-3600, -10, -2, 2, 10, 3600, 86400])
+def test_a_clock_that_jumps_is_one_cameras_trouble(by_s):
+    scene = visits((1, "door", 0, 30), (2, "hall", 0, 30), (3, "till", 0, 30), (4, "till", 2, 12), (4, "door", 18, 30))
+    core = resolver()
+    said = [{d.track_id: d.identity for d in core.resolve(b)} for b in jumping(scene, People(20), "hall", 10, by_s)]
+    for track in (1, 2, 3):
+        assert len({decisions[track] for decisions in said[10:300]}) == 1
+    assert said[290][5] == said[100][4]
+    assert not [e for e in core.take_events() if e.kind is EventKind.EXPIRED]
+    assert core.clock_jumps == (abs(by_s) > 2 or by_s < 0)
+
+
+def test_time_that_passes_for_everybody_is_no_jump():
+    scene = visits((1, "door", 0, 6), (1, "hall", 600, 606), (2, "till", 0, 606))
+    core = resolver()
+    batches = [b for step, b in enumerate(frames(scene, People(21))) if step < 80 or step > 5950]
+    run(core, batches)
+    assert core.clock_jumps == 0
+
+
+def test_a_silent_camera_does_not_hold_its_people_for_ever():
+    """The hall's stream dies with somebody in view; that person turns up at the till."""
+    scene = visits((1, "hall", 0, 8), (2, "door", 0, 40), (1, "till", 20, 30))
+    core = resolver()
+    latest = {}
+    for step, batch in enumerate(frames(scene, People(22))):
+        alive = [s for s in batch if s.camera != "hall" or step < 60]
+        latest.update({d.track_id: d for d in core.resolve(alive)})
+    assert latest[3].identity == latest[1].identity
+
+
+def test_people_without_embeddings_do_not_pile_up():
+    core = resolver()
+    for step in range(2000):
+        core.resolve([sightings("door", step * FRAME_NS, [Visit(1, "door", 0, 1, track_id=step)], None)])
+    assert len(list(core._live)) < 50
+
+
+def test_what_is_no_number_is_no_evidence():
+    core, people = resolver(), People(23)
+    for step in range(12):
+        seen = sightings("door", step * FRAME_NS, visits((1, "door", 0, 9), (2, "door", 0, 9)), people)
+        seen.confidences[0] = np.nan
+        seen.embeddings[1] *= 1e25
+        core.resolve([seen])
+    assert core.refused == {"poor_crop": 12, "out_of_range": 12}
+    assert core.identities == 0
+
+
+def test_every_identity_on_screen_exists():
+    """Eviction and merges in one round of verdicts must not leave anybody with an identity that is gone."""
+    for seed in range(6):
+        core = resolver(capacity=3)
+        for batch in frames(walk_about(5, CAMERAS, rounds=4, seed=seed), People(seed, noise=0.3)):
+            core.resolve(batch)
+            held = {t.global_id for t in core._live if t.global_id}
+            assert all(core._engine.gallery.row_of(global_id) is not None for global_id in held)
+
+
+def test_a_full_gallery_is_asked_now_and_then_only():
+    core = resolver(capacity=1)
+    run(core, frames(visits(*[(p, "door", 0, 20) for p in range(3)]), People(24)))
+    assert core.turned_away < 40
+    assert core.scores.different.count < 120
 
 
 def test_tuning_changes_when_a_decision_is_made():

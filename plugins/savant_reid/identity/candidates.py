@@ -13,9 +13,8 @@ from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.tracklets import LiveTracklets
 
-# Two cameras' clocks and two tracks' ends are not exact to this.
+# The clocks of two cameras are not exact to this.
 SLACK_NS = 300_000_000
-VISIBLE_NS = 500_000_000
 # Only so many identities per tracklet enter the joint assignment.
 MOST_CANDIDATES = 8
 
@@ -36,6 +35,11 @@ class Candidates:
     def probability(self, at: int) -> float:
         """Posterior probability of the candidate at that place, everything considered."""
         return float(np.exp(self.odds[at]) * self.novelty)
+
+    def probability_of(self, global_id: int) -> float:
+        """Posterior probability of one identity; 0 if it is no candidate."""
+        places = np.flatnonzero(self.global_ids == global_id)
+        return self.probability(int(places[0])) if len(places) else 0.0
 
     def without_taken(self, taken: dict[int, float]) -> Candidates:
         """The same, knowing that somebody else on screen is that identity with that probability."""
@@ -77,24 +81,32 @@ class CandidateFinder:
         n = gallery.size
         start, last_ns = gallery.last_camera[:n].copy(), gallery.last_seen_ns[:n].copy()
         blocked = np.zeros(n, bool)
+        here = np.zeros(n, bool)
         for other in self._live:
             row = gallery.row_of(other.global_id) if other is not tracklet else None
             if row is None:
                 continue
-            if not other.overlaps(tracklet, SLACK_NS):
+            if not self._at_once(other, tracklet):
                 if other.last_ns <= tracklet.last_ns and other.last_ns > last_ns[row]:
                     start[row], last_ns[row] = other.camera, other.last_ns
-            elif not self._topology.can_share(other.camera, tracklet.camera):
+            elif self._topology.can_share(other.camera, tracklet.camera):
+                here[row] = True
+            else:
                 # A founder is its identity, and who has left cannot be asked again; the claims of the others who
                 # are on screen are settled jointly (see Decider).
-                blocked[row] |= other.founder or other.last_ns < tracklet.last_ns - VISIBLE_NS
+                blocked[row] |= other.founder or not self._live.is_visible(other)
         gap_s = (tracklet.first_ns - last_ns) * 1e-9
         weights = self._topology.weights(start, tracklet.camera, np.maximum(gap_s, 0.0))
+        weights[here] = 1.0
         shareable = np.array([self._topology.can_share(int(c), tracklet.camera) for c in start], bool)
-        blocked |= (gap_s < -SLACK_NS * 1e-9) & ~shareable
+        blocked |= (gap_s < -SLACK_NS * 1e-9) & ~shareable & ~here
         own = gallery.row_of(tracklet.global_id) if tracklet.global_id else None
         with np.errstate(divide="ignore"):
             arrivals = np.log(np.where(blocked, 0.0, weights / max(1.0, float(weights[~blocked].sum()))))
         if own is not None and np.isfinite(arrivals[own]):
             arrivals[own] = tracklet.arrival
         return np.asarray(arrivals)
+
+    def _at_once(self, a: Tracklet, b: Tracklet) -> bool:
+        """True if both were on screen at the same time."""
+        return a.shared_ns(b) >= (0 if a.camera == b.camera else SLACK_NS)

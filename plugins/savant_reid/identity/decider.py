@@ -15,12 +15,11 @@ import numpy as np
 from savant_reid.identity.assignment import assign
 from savant_reid.identity.candidates import CandidateFinder, Candidates
 from savant_reid.identity.policy import Policy, Tuning
+from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.tracklets import LiveTracklets
 
 FORBIDDEN = -1e9
-# Beyond this many tracklets in one decision the contest is cut; the rest is settled at their next turn.
-MOST_TOGETHER = 64
 
 
 @dataclass(frozen=True)
@@ -41,34 +40,48 @@ class Verdict:
 class Decider:
     """Answers for tracklets that are due; changes nothing itself."""
 
-    def __init__(self, finder: CandidateFinder, live: LiveTracklets, policy: Policy, tuning: Tuning) -> None:
+    def __init__(
+        self, finder: CandidateFinder, live: LiveTracklets, topology: Topology, policy: Policy, tuning: Tuning
+    ) -> None:
         self._finder = finder
         self._live = live
+        self._topology = topology
         self._tuning = tuning
         self._needed = float(np.log(1.0 / policy.target_fpir))
 
-    def decide(self, due: Sequence[Tracklet], now_ns: int) -> list[Verdict]:
+    def decide(self, due: Sequence[Tracklet]) -> list[Verdict]:
         """One verdict per tracklet in `due` and per holder drawn in."""
-        found = self._with_contested_holders(due, now_ns)
-        tracklets = list(found)
+        found = self._with_contested_holders(due)
+        chosen = self._assign(found)
+        self._share(found, chosen)
+        return [self._verdict(tracklet, found, chosen) for tracklet in found]
+
+    def _assign(self, found: dict[Tracklet, Candidates]) -> dict[Tracklet, int]:
+        """Everybody gets one identity of their own, or 0, so that the total value is greatest."""
         identities = sorted({int(g) for candidates in found.values() for g in candidates.global_ids})
         column = {global_id: i for i, global_id in enumerate(identities)}
-        values = np.full((len(tracklets), len(identities) + len(tracklets)), FORBIDDEN)
-        for row, tracklet in enumerate(tracklets):
-            candidates = found[tracklet]
+        values = np.full((len(found), len(identities) + len(found)), FORBIDDEN)
+        for row, (tracklet, candidates) in enumerate(found.items()):
             for at, global_id in enumerate(candidates.global_ids.tolist()):
                 values[row, column[global_id]] = self._value(tracklet, candidates, at)
             values[row, len(identities) + row] = self._value_of_novelty(tracklet)
-        chosen = [identities[c] if c < len(identities) else 0 for c in assign(values).tolist()]
-        taken = {
-            global_id: (tracklet, candidates.probability(candidates.global_ids.tolist().index(global_id)))
-            for (tracklet, candidates), global_id in zip(found.items(), chosen, strict=True)
-            if global_id
-        }
-        return [
-            _verdict(tracklet, candidates.without_taken(_by_others(taken, tracklet)), global_id)
-            for (tracklet, candidates), global_id in zip(found.items(), chosen, strict=True)
-        ]
+        columns = assign(values).tolist()
+        return {t: identities[c] if c < len(identities) else 0 for t, c in zip(found, columns, strict=True)}
+
+    def _share(self, found: dict[Tracklet, Candidates], chosen: dict[Tracklet, int]) -> None:
+        """Before cameras that overlap, one person is two tracklets: who lost an identity to such a one may join."""
+        for tracklet, candidates in found.items():
+            floor = self._value_of_novelty(tracklet)
+            for at, global_id in enumerate(candidates.global_ids.tolist()):
+                if global_id == chosen[tracklet]:
+                    break
+                winners = [t for t, won in chosen.items() if won == global_id]
+                if winners and self._value(tracklet, candidates, at) > floor and self._may_share(tracklet, winners):
+                    chosen[tracklet] = global_id
+                    break
+
+    def _may_share(self, tracklet: Tracklet, others: Sequence[Tracklet]) -> bool:
+        return all(self._topology.can_share(tracklet.camera, other.camera) for other in others)
 
     def _value(self, tracklet: Tracklet, candidates: Candidates, at: int) -> float:
         bonus = self._tuning.stickiness if candidates.global_ids[at] == tracklet.global_id else 0.0
@@ -78,40 +91,37 @@ class Decider:
         """Being somebody new: a founder gives up what it founded only for a clearly better answer."""
         return self._tuning.stickiness if tracklet.founder else 0.0
 
-    def _with_contested_holders(self, due: Sequence[Tracklet], now_ns: int) -> dict[Tracklet, Candidates]:
+    def _with_contested_holders(self, due: Sequence[Tracklet]) -> dict[Tracklet, Candidates]:
         """Candidates of the due tracklets, and of all on screen who hold an identity that one of these might take."""
-        on_screen = [t for t in self._live.visible(now_ns) if t.global_id and not t.founder]
+        holders = [t for t in self._live.visible() if t.global_id and not t.founder]
         waiting = list(due)
         found: dict[Tracklet, Candidates] = {}
-        while waiting and len(found) < MOST_TOGETHER:
-            tracklet = waiting.pop(0)
-            if tracklet in found:
-                continue
+        while waiting:
+            tracklet = waiting.pop()
             found[tracklet] = candidates = self._finder.find(tracklet)
             claimed = set(candidates.global_ids[candidates.odds > self._needed].tolist())
-            waiting += [holder for holder in on_screen if holder.global_id in claimed and holder not in found]
-        return found
+            drawn = [h for h in holders if h.global_id in claimed and not self._may_share(tracklet, [h])]
+            waiting += [holder for holder in drawn if holder not in found and holder not in waiting]
+        return dict(sorted(found.items(), key=lambda item: item[0].serial))
+
+    def _verdict(self, tracklet: Tracklet, found: dict[Tracklet, Candidates], chosen: dict[Tracklet, int]) -> Verdict:
+        # What others are now counts against it here, as far as they are sure.
+        taken = {
+            global_id: found[other].probability_of(global_id)
+            for other, global_id in chosen.items()
+            if global_id and other is not tracklet and not self._may_share(tracklet, [other])
+        }
+        return _answer(tracklet, found[tracklet].without_taken(taken), chosen[tracklet])
 
 
-def _by_others(taken: dict[int, tuple[Tracklet, float]], tracklet: Tracklet) -> dict[int, float]:
-    """Identities that others in this decision got, with the probability that they got them rightly."""
-    return {global_id: p for global_id, (other, p) in taken.items() if other is not tracklet}
-
-
-def _verdict(tracklet: Tracklet, candidates: Candidates, chosen: int) -> Verdict:
-    ids = candidates.global_ids.tolist()
-    rivals = [
-        i for i, global_id in enumerate(ids) if global_id not in (chosen, tracklet.global_id if not chosen else 0)
-    ]
-    runner_up = (ids[rivals[0]], candidates.probability(rivals[0])) if rivals else None
+def _answer(tracklet: Tracklet, candidates: Candidates, chosen: int) -> Verdict:
+    stays = chosen or (tracklet.global_id if tracklet.founder else 0)
+    rivals = [(i, g) for i, g in enumerate(candidates.global_ids.tolist()) if g != stays]
+    runner_up = (rivals[0][1], candidates.probability(rivals[0][0])) if rivals else None
     if not chosen:
-        return Verdict(tracklet, 0, candidates.novelty, runner_up)
-    at = ids.index(chosen)
-    return Verdict(
-        tracklet,
-        chosen,
-        candidates.probability(at),
-        runner_up,
-        float(candidates.odds[at]),
-        float(candidates.arrivals[at]),
-    )
+        # A founder's own identity is no rival of it, whoever else has fed that identity since.
+        probability = candidates.novelty + (candidates.probability_of(stays) if stays else 0.0)
+        return Verdict(tracklet, 0, probability, runner_up)
+    at = candidates.global_ids.tolist().index(chosen)
+    odds, arrival = float(candidates.odds[at]), float(candidates.arrivals[at])
+    return Verdict(tracklet, chosen, candidates.probability(at), runner_up, odds, arrival)

@@ -21,6 +21,7 @@ class GalleryFull(Exception):
 class Gallery:
     """capacity identities x `prototypes` embeddings of length `dimension`, exact search.
 
+    A prototype's source is the serial of the tracklet that gave it, from 1; 0 marks an empty place.
     Columns, by row: global_ids int64; last_seen_ns int64 and last_camera (by tracklets that have ended);
     created_ns; embeddings_seen; confirmed.
     """
@@ -36,8 +37,8 @@ class Gallery:
         self.confirmed = np.zeros(capacity, bool)
         self._prototypes = np.zeros((capacity, prototypes, dimension), np.float32)
         self._quality = np.zeros((capacity, prototypes), np.float32)
-        self._source = np.full((capacity, prototypes), -1, np.int64)
-        self._camera = np.full((capacity, prototypes), -1, np.int64)
+        self._source = np.zeros((capacity, prototypes), np.int64)
+        self._camera = np.zeros((capacity, prototypes), np.int64)
         self._row_of: dict[int, int] = {}
 
     def row_of(self, global_id: int) -> int | None:
@@ -53,33 +54,31 @@ class Gallery:
         self.global_ids[row], self.created_ns[row] = global_id, now_ns
         self.last_seen_ns[row], self.last_camera[row] = now_ns, camera
         self.embeddings_seen[row], self.confirmed[row] = 0, False
-        self._source[row], self._camera[row] = -1, -1
+        self._source[row], self._camera[row] = 0, 0
         self._row_of[global_id] = row
         return row
 
-    def remove(self, row: int) -> int | None:
-        """Forget the identity in `row`; returns the row that moved into its place, if one did."""
+    def remove(self, row: int) -> None:
+        """Forget the identity in `row`; the last row moves into its place."""
         del self._row_of[int(self.global_ids[row])]
         last = self.size - 1
         self.size -= 1
         columns = (self.global_ids, self.last_seen_ns, self.last_camera, self.created_ns, self.embeddings_seen)
         for column in (*columns, self.confirmed, self._prototypes, self._quality, self._source, self._camera):
             column[row] = column[last]
-        self._prototypes[last] = 0.0
-        if row == last:
-            return None
-        self._row_of[int(self.global_ids[row])] = row
-        return last
+        if row != last:
+            self._row_of[int(self.global_ids[row])] = row
 
     def add(self, row: int, embedding: Floats, quality: float, source: int, camera: int) -> None:
         """Keep `embedding` (D,) if it shows the person as no prototype does yet, or better than the one like it."""
-        used = int((self._source[row] >= 0).sum())
+        used = int((self._source[row] > 0).sum())
         if used == 0:
             return self._put(row, 0, embedding, quality, source, camera)
         likeness = self._prototypes[row, :used] @ embedding
         nearest = int(np.argmax(likeness))
         if likeness[nearest] > REDUNDANT:
-            if quality > self._quality[row, nearest]:
+            # Only its own source may replace it: who turns out to be somebody else must not take it along.
+            if source == self._source[row, nearest] and quality > self._quality[row, nearest]:
                 self._put(row, nearest, embedding, quality, source, camera)
         elif used < self._source.shape[1]:
             self._put(row, used, embedding, quality, source, camera)
@@ -89,17 +88,17 @@ class Gallery:
 
     def take_from(self, row: int, other: int) -> None:
         """Fold the prototypes of `other` into `row` (a merge)."""
-        for at in np.flatnonzero(self._source[other] >= 0):
+        for at in np.flatnonzero(self._source[other] > 0):
             source, camera = int(self._source[other, at]), int(self._camera[other, at])
             self.add(row, self._prototypes[other, at].copy(), float(self._quality[other, at]), source, camera)
         self.embeddings_seen[row] += self.embeddings_seen[other]
 
     def drop_source(self, row: int, source: int) -> None:
         """Remove what tracklet `source` gave to `row` (it turned out to be somebody else)."""
-        keep = np.flatnonzero((self._source[row] >= 0) & (self._source[row] != source))
-        for table, empty in ((self._prototypes, 0.0), (self._quality, 0.0), (self._source, -1), (self._camera, -1)):
+        keep = np.flatnonzero((self._source[row] > 0) & (self._source[row] != source))
+        for table in (self._prototypes, self._quality, self._source, self._camera):
             kept = table[row, keep].copy()
-            table[row] = empty
+            table[row] = 0
             table[row, : len(keep)] = kept
 
     def similarities(self, probe: Floats, exclude_source: int, camera: int) -> tuple[Floats, NDArray[np.bool_]]:
@@ -112,7 +111,7 @@ class Gallery:
         if n == 0:
             return np.zeros(0, np.float32), np.zeros(0, bool)
         cosines = (self._prototypes[:n].reshape(n * per, dimension) @ probe).reshape(n, per)
-        usable = (self._source[:n] >= 0) & (self._source[:n] != exclude_source)
+        usable = (self._source[:n] > 0) & (self._source[:n] != exclude_source)
         cosines[~usable] = -np.inf
         best = cosines.argmax(axis=1)
         rows = np.arange(n)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,49 +29,61 @@ class GateSettings:
 
 @dataclass
 class _Track:
+    """asked_ns: when it was embedded last, None before the first time."""
+
     first_ns: int
     seen_ns: int
-    asked_ns: int
+    asked_ns: int | None
     asked: int = 0
 
 
+@dataclass
+class _Camera:
+    swept_ns: int
+    tracks: dict[int, _Track] = field(default_factory=dict)
+
+    def forget(self, now_ns: int, after_s: float) -> None:
+        """Drop the tracks that are gone, now and then."""
+        if abs(now_ns - self.swept_ns) * 1e-9 < after_s:
+            return
+        self.swept_ns = now_ns
+        self.tracks = {i: t for i, t in self.tracks.items() if abs(now_ns - t.seen_ns) * 1e-9 < after_s}
+
+
 class EmbeddingGate:
-    """Remembers when each track was last embedded; forgets tracks not seen for `FORGET_S`."""
+    """Remembers when each track was last embedded, by its own camera's time; forgets tracks gone for `FORGET_S`."""
 
     FORGET_S = 30.0
 
     def __init__(self, settings: GateSettings) -> None:
         self.settings = settings
-        self._tracks: dict[tuple[str, int], _Track] = {}
-        self._swept_ns = 0
+        self._cameras: dict[str, _Camera] = {}
 
     def due(self, sightings: Sightings) -> NDArray[np.bool_]:
         """(n,) True for those to embed now; counts them as embedded."""
+        now_ns = sightings.time_ns
+        camera = self._cameras.setdefault(sightings.camera, _Camera(now_ns))
         worth = qualities(sightings.boxes, sightings.confidences, sightings.frame_size)
         due = np.zeros(len(sightings), bool)
         for row, track_id in enumerate(sightings.track_ids.tolist()):
-            due[row] = self._ask(sightings.camera, track_id, sightings.time_ns, float(worth[row]))
-        self._sweep(sightings.time_ns)
+            track = camera.tracks.setdefault(track_id, _Track(now_ns, now_ns, None))
+            due[row] = self._ask(track, now_ns, float(worth[row]))
+        camera.forget(now_ns, self.FORGET_S)
         return due
 
-    def _ask(self, camera: str, track_id: int, now_ns: int, quality: float) -> bool:
+    def _ask(self, track: _Track, now_ns: int, quality: float) -> bool:
         settings = self.settings
-        track = self._tracks.setdefault((camera, track_id), _Track(now_ns, now_ns, now_ns - 10**15))
+        if now_ns < track.seen_ns:  # the camera's clock stepped back
+            track.first_ns, track.asked_ns = now_ns, None
         track.seen_ns = now_ns
-        if quality < settings.min_quality:
+        if not quality >= settings.min_quality:
             return False
         if quality < settings.good_quality and (now_ns - track.first_ns) * 1e-9 < settings.settle_s:
             return False
         wait_s = settings.first_every_s if track.asked < settings.first else settings.every_s
         # A millisecond of slack: frame times are rounded, and 0.2 s must mean every second frame at 10 fps.
-        if (now_ns - track.asked_ns) * 1e-9 < wait_s - 1e-3:
+        if track.asked_ns is not None and (now_ns - track.asked_ns) * 1e-9 < wait_s - 1e-3:
             return False
         track.asked_ns = now_ns
         track.asked += 1
         return True
-
-    def _sweep(self, now_ns: int) -> None:
-        if abs(now_ns - self._swept_ns) < self.FORGET_S * 1e9:
-            return
-        self._swept_ns = now_ns
-        self._tracks = {k: t for k, t in self._tracks.items() if now_ns - t.seen_ns < self.FORGET_S * 1e9}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from savant_reid.identity.gallery import Gallery
@@ -17,15 +19,18 @@ class Keeper:
     def __init__(self, gallery: Gallery, live: LiveTracklets, ledger: Ledger, policy: Policy, tuning: Tuning) -> None:
         self._gallery, self._live, self._ledger = gallery, live, ledger
         self._policy, self._tuning = policy, tuning
-        self._swept_ns = ledger.now_ns
+        self._swept_ns = ledger.clock.now_ns
 
-    def make_room(self) -> bool:
-        """True if a row is free, after removing the least worth keeping: unconfirmed first, then longest unseen."""
+    def make_room(self, spare: Collection[int]) -> bool:
+        """True if a row is free, after removing the least worth keeping: unconfirmed first, then longest unseen.
+
+        spare: identities that are about to be given to somebody.
+        """
         gallery = self._gallery
         n = gallery.size
         if n < gallery.capacity:
             return True
-        held = self._held()
+        held = self._held() | set(spare)
         for row in np.lexsort((gallery.last_seen_ns[:n], gallery.confirmed[:n])).tolist():
             global_id = int(gallery.global_ids[row])
             if global_id not in held:
@@ -35,7 +40,7 @@ class Keeper:
 
     def sweep(self) -> None:
         """Forget by retention; does something every minute of stream time at most."""
-        now_ns = self._ledger.now_ns
+        now_ns = self._ledger.clock.now_ns
         if now_ns - self._swept_ns < min(60.0, self._policy.retention_s / 4) * 1e9:
             return
         self._swept_ns = now_ns

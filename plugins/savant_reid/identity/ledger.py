@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from savant_reid.identity.site_clock import SiteClock
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.types import EventKind, IdentityEvent
@@ -12,10 +13,10 @@ from savant_reid.identity.types import EventKind, IdentityEvent
 class Ledger:
     """Events in order; `counts` by kind of event and by state of decision."""
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, clock: SiteClock) -> None:
+        self.clock = clock
         self._cameras = topology.cameras
         self._events: list[IdentityEvent] = []
-        self.now_ns = 0
         self.counts: Counter[str] = Counter()
 
     def note(
@@ -31,7 +32,7 @@ class Ledger:
         track_id = tracklet.track_id if tracklet else None
         self.counts[kind.value] += 1
         self._events.append(
-            IdentityEvent(kind, self.now_ns, global_id, camera, track_id, other_id, reason, evidence or {})
+            IdentityEvent(kind, self.clock.now_ns, global_id, camera, track_id, other_id, reason, evidence or {})
         )
 
     def take(self) -> list[IdentityEvent]:

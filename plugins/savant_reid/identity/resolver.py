@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from savant_reid.identity.candidates import CandidateFinder
@@ -14,6 +14,7 @@ from savant_reid.identity.learning import learn_scores
 from savant_reid.identity.ledger import Ledger
 from savant_reid.identity.policy import Policy, Tuning
 from savant_reid.identity.score_model import ScoreModel
+from savant_reid.identity.site_clock import SiteClock
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Phase, Tracklet
 from savant_reid.identity.tracklets import LiveTracklets, crowd
@@ -57,30 +58,39 @@ class Resolver:
         self._policy = policy or Policy()
         self._tuning = tuning or Tuning()
         self.scores = scores or ScoreModel()
-        self._live = LiveTracklets(topology, self._tuning)
-        self._ledger = Ledger(topology)
+        self._clock = SiteClock()
+        self._live = LiveTracklets(topology, self._clock, self._tuning)
+        self._ledger = Ledger(topology, self._clock)
         self._engine: _Engine | None = None
         self._next_id = first_id
+        self.turned_away = 0  # times that a newcomer found the gallery full of people on screen
 
     def resolve(self, batch: Sequence[Sightings]) -> list[Decision]:
         """One decision per row of the batch, frame after frame, row after row.
 
         Raises KeyError for a camera that the topology does not know.
         """
+        times = self._clock.read([(self._camera(sightings.camera), sightings.time_ns) for sightings in batch])
         rows: list[Tracklet] = []
-        for sightings in batch:
-            rows += self._live.observe(sightings)
-            self._ledger.now_ns = max(self._ledger.now_ns, sightings.time_ns)
+        for sightings, at_ns in zip(batch, times, strict=True):
+            rows += self._live.observe(sightings, at_ns)
+        closed = self._live.close_stale()
         engine = self._engine or self._start()
         if engine is None:
             return [self._undecided(tracklet) for tracklet in rows]
-        for tracklet in self._live.close_stale(self._ledger.now_ns):
+        for tracklet in closed:
             self._close(tracklet, engine)
         self._settle(self._due(rows), engine)
         for tracklet in rows:
             self._share_evidence(tracklet, engine)
         engine.keeper.sweep()
         return [self._decision(tracklet, engine) for tracklet in rows]
+
+    def _camera(self, name: str) -> int:
+        index = self._topology.index.get(name)
+        if index is None:
+            raise KeyError(f"expected a camera of the site ({', '.join(self._topology.cameras)}), found {name!r}")
+        return index
 
     def take_events(self) -> list[IdentityEvent]:
         """Events since the last call, in the order in which they happened."""
@@ -102,6 +112,11 @@ class Resolver:
         return self._live.refused
 
     @property
+    def clock_jumps(self) -> int:
+        """Times that one camera's clock stepped back or leapt away from the others."""
+        return self._clock.jumps
+
+    @property
     def accepted(self) -> int:
         """Embeddings taken as evidence."""
         return self._live.accepted
@@ -113,7 +128,7 @@ class Resolver:
         finder = CandidateFinder(gallery, self._topology, self.scores, self._live)
         self._engine = _Engine(
             gallery,
-            Decider(finder, self._live, self._policy, self._tuning),
+            Decider(finder, self._live, self._topology, self._policy, self._tuning),
             Keeper(gallery, self._live, self._ledger, self._policy, self._tuning),
         )
         return self._engine
@@ -121,17 +136,17 @@ class Resolver:
     def _due(self, rows: Sequence[Tracklet]) -> list[Tracklet]:
         """Who has something new to say, and everybody who shares an identity with somebody else on screen."""
         due = [tracklet for tracklet in rows if self._is_due(tracklet)]
-        for sharing in crowd(self._live.visible(self._ledger.now_ns)).values():
+        for sharing in crowd(self._live.visible()).values():
             due += [t for t in sharing if t not in due and self._in_conflict(t, sharing)]
         return due
 
     def _is_due(self, tracklet: Tracklet) -> bool:
         tuning, evidence = self._tuning, tracklet.evidence
-        if tracklet.phase is Phase.GATHERING:
-            old_enough = tracklet.age_s >= tuning.decide_after_s and len(evidence) > 0
-            return old_enough or len(evidence) >= tuning.min_embeddings
-        waited_s = (self._ledger.now_ns - tracklet.asked_ns) * 1e-9
-        return evidence.seen > tracklet.asked_seen and waited_s >= tuning.redecide_s
+        if tracklet.asked_ns is not None:
+            waited_s = (tracklet.last_ns - tracklet.asked_ns) * 1e-9
+            return evidence.seen > tracklet.asked_seen and waited_s >= tuning.redecide_s
+        old_enough = tracklet.age_s >= tuning.decide_after_s and len(evidence) > 0
+        return old_enough or len(evidence) >= tuning.min_embeddings
 
     def _in_conflict(self, tracklet: Tracklet, sharing: Sequence[Tracklet]) -> bool:
         return any(o is not tracklet and not self._topology.can_share(o.camera, tracklet.camera) for o in sharing)
@@ -139,30 +154,36 @@ class Resolver:
     def _settle(self, due: Sequence[Tracklet], engine: _Engine) -> None:
         if not due:
             return
-        on_screen = self._live.visible(self._ledger.now_ns)
+        on_screen = self._live.visible()
         for tracklet in due:
-            learn_scores(self.scores, self._topology, tracklet, on_screen)
-        for verdict in engine.decider.decide(due, self._ledger.now_ns):
-            self._apply(verdict, engine)
+            if tracklet.evidence.seen > tracklet.asked_seen:
+                learn_scores(self.scores, self._topology, tracklet, on_screen)
+        verdicts = engine.decider.decide(due)
+        named = {verdict.global_id for verdict in verdicts}
+        for verdict in verdicts:
+            self._apply(verdict, named, engine)
 
-    def _apply(self, verdict: Verdict, engine: _Engine) -> None:
+    def _apply(self, verdict: Verdict, named: Collection[int], engine: _Engine) -> None:
+        """named: the identities that this round of verdicts gives to somebody."""
         tracklet = verdict.tracklet
-        tracklet.asked_ns, tracklet.asked_seen = self._ledger.now_ns, tracklet.evidence.seen
+        old, new = tracklet.global_id, verdict.global_id
+        if new and engine.gallery.row_of(new) is None:
+            return  # merged away by a verdict before this one; the tracklet stays due and asks again
+        tracklet.asked_ns, tracklet.asked_seen = tracklet.last_ns, tracklet.evidence.seen
         tracklet.probability = verdict.probability
         tracklet.runner_up = verdict.runner_up
         tracklet.ambiguous = verdict.probability < self._tuning.confident
-        old, new = tracklet.global_id, verdict.global_id
         if (new and new == old) or (tracklet.founder and not new):
             return
-        new = new or self._found_identity(tracklet, engine)
+        new = new or self._found_identity(tracklet, named, engine)
         self._move(tracklet, new, verdict, engine)
         tracklet.founder = not verdict.global_id and new != 0
         tracklet.arrival = verdict.arrival
 
-    def _found_identity(self, tracklet: Tracklet, engine: _Engine) -> int:
+    def _found_identity(self, tracklet: Tracklet, named: Collection[int], engine: _Engine) -> int:
         """A new identity for a tracklet; 0 if there is no room for one."""
-        if not engine.keeper.make_room():
-            self._ledger.counts["gallery_full"] += 1
+        if not engine.keeper.make_room(spare=named):
+            self.turned_away += 1
             return 0
         global_id = self._next_id
         self._next_id += 1

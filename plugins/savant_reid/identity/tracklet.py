@@ -18,7 +18,7 @@ ENOUGH_FOR_HALVES = 6
 
 
 class Phase(Enum):
-    """Life of a tracklet: GATHERING -> DECIDED -> closed; it never goes back, but a decision may change."""
+    """Life of a tracklet: GATHERING, DECIDED (and GATHERING again while the gallery is full), closed."""
 
     GATHERING = "gathering"
     DECIDED = "decided"
@@ -111,13 +111,13 @@ class Tracklet:
     ambiguous: bool = False
     runner_up: tuple[int, float] | None = None
     unmatched: Reason = Reason.TOO_LITTLE_EVIDENCE
-    asked_ns: int = 0
+    asked_ns: int | None = None
     asked_seen: int = 0
 
     @property
     def age_s(self) -> float:
         return (self.last_ns - self.first_ns) * 1e-9
 
-    def overlaps(self, other: Tracklet, slack_ns: int) -> bool:
-        """True if both were on screen at the same time for longer than the slack."""
-        return min(self.last_ns, other.last_ns) - max(self.first_ns, other.first_ns) > slack_ns
+    def shared_ns(self, other: Tracklet) -> int:
+        """For how long both were on screen together; negative: the gap between them."""
+        return min(self.last_ns, other.last_ns) - max(self.first_ns, other.first_ns)

@@ -9,20 +9,24 @@ import numpy as np
 
 from savant_reid.identity.policy import Tuning
 from savant_reid.identity.quality import qualities
+from savant_reid.identity.site_clock import SiteClock
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Evidence, Floats, Tracklet
 from savant_reid.identity.types import Sightings
 
 # A crop worth less than this would only blur the tracklet's mean.
 LEAST_QUALITY = 0.1
+# A camera this far behind the site is silent; less is buffering.
+SILENT_NS = 2_000_000_000
 
 
 class LiveTracklets:
     """Tracklets by (camera, track id); closed after `patience_s` without a sighting, so their number is bounded by
     the people on screen. `refused` counts embeddings that were not usable, by reason."""
 
-    def __init__(self, topology: Topology, tuning: Tuning) -> None:
+    def __init__(self, topology: Topology, clock: SiteClock, tuning: Tuning) -> None:
         self._topology = topology
+        self._clock = clock
         self._tuning = tuning
         self._live: dict[tuple[int, int], Tracklet] = {}
         self._serial = 0
@@ -33,18 +37,14 @@ class LiveTracklets:
     def __iter__(self) -> Iterator[Tracklet]:
         return iter(self._live.values())
 
-    def observe(self, sightings: Sightings) -> list[Tracklet]:
-        """Take in one frame; returns its tracklets, one per row."""
-        camera = self._topology.index.get(sightings.camera)
-        if camera is None:
-            raise KeyError(
-                f"expected a camera of the site ({', '.join(self._topology.cameras)}), found {sightings.camera!r}"
-            )
+    def observe(self, sightings: Sightings, at_ns: int) -> list[Tracklet]:
+        """Take in one frame, seen at site time `at_ns`; returns its tracklets, one per row."""
+        camera = self._topology.index[sightings.camera]
         worth = qualities(sightings.boxes, sightings.confidences, sightings.frame_size)
         seen = []
         for row, track_id in enumerate(sightings.track_ids.tolist()):
-            tracklet = self._get(camera, track_id, sightings.time_ns)
-            tracklet.last_ns = max(tracklet.last_ns, sightings.time_ns)
+            tracklet = self._get(camera, track_id, at_ns)
+            tracklet.last_ns = at_ns
             tracklet.box = sightings.boxes[row]
             at = int(sightings.embedding_of[row])
             if at >= 0:
@@ -52,16 +52,23 @@ class LiveTracklets:
             seen.append(tracklet)
         return seen
 
-    def close_stale(self, now_ns: int) -> list[Tracklet]:
+    def close_stale(self) -> list[Tracklet]:
         """Remove and return the tracklets that have been gone for longer than the patience."""
-        limit = now_ns - int(self._tuning.patience_s * 1e9)
-        gone = [key for key, tracklet in self._live.items() if tracklet.last_ns < limit]
+        gone = [key for key, t in self._live.items() if self._unseen_s(t) > self._tuning.patience_s]
         return [self._live.pop(key) for key in gone]
 
-    def visible(self, now_ns: int) -> list[Tracklet]:
+    def visible(self) -> list[Tracklet]:
         """Those seen within the last moment, in order of appearance."""
-        limit = now_ns - int(self._tuning.visible_s * 1e9)
-        return [tracklet for tracklet in self._live.values() if tracklet.last_ns >= limit]
+        return [tracklet for tracklet in self._live.values() if self.is_visible(tracklet)]
+
+    def is_visible(self, tracklet: Tracklet) -> bool:
+        return self._unseen_s(tracklet) <= self._tuning.visible_s
+
+    def _unseen_s(self, tracklet: Tracklet) -> float:
+        """Seconds since it was seen, by its own camera's time; by the site's where that camera has fallen silent."""
+        own_ns = self._clock.last_ns[tracklet.camera]
+        silent_ns = self._clock.now_ns - own_ns
+        return ((silent_ns if silent_ns > SILENT_NS else 0) + own_ns - tracklet.last_ns) * 1e-9
 
     def holders(self, global_id: int) -> list[Tracklet]:
         """Live tracklets that carry an identity."""
@@ -76,25 +83,25 @@ class LiveTracklets:
         return self._live[key]
 
     def _learn(self, tracklet: Tracklet, embedding: Floats, quality: float) -> None:
-        refusal = self._refusal(embedding)
-        if refusal is None and quality < LEAST_QUALITY:
-            refusal = "poor_crop"
+        refusal = self._refusal(embedding, quality)
         if refusal is not None:
             self.refused[refusal] += 1
             return
         self.accepted += 1
+        self.dimension = len(embedding)  # the first good one sets it for all
         unit = (embedding / np.linalg.norm(embedding)).astype(np.float32)
         tracklet.evidence.add(unit, quality)
 
-    def _refusal(self, embedding: Floats) -> str | None:
-        """Why an embedding (D,) cannot be used, or None; the first good one sets the length for all."""
+    def _refusal(self, embedding: Floats, quality: float) -> str | None:
+        """Why an embedding (D,) cannot be used, or None."""
         if not np.isfinite(embedding).all():
             return "not_finite"
-        if float(np.abs(embedding).max(initial=0.0)) < 1e-12:
-            return "zero"
-        if self.dimension is None:
-            self.dimension = len(embedding)
-        return None if len(embedding) == self.dimension else "wrong_length"
+        if not 1e-12 < float(np.linalg.norm(embedding.astype(np.float64))) < 1e12:
+            return "zero" if not embedding.any() else "out_of_range"
+        if self.dimension not in (None, len(embedding)):
+            return "wrong_length"
+        # Written so that a quality that is no number (a broken box or confidence) is refused too.
+        return None if quality >= LEAST_QUALITY else "poor_crop"
 
 
 def crowd(tracklets: Sequence[Tracklet]) -> dict[int, list[Tracklet]]:
