@@ -35,7 +35,7 @@ class OverlayOutputs:
         self._rtsp = rtsp
         self._mosaic = Mosaic(list(fps))
         self._mosaic_fps = max(self._fps.values())
-        self._mosaic_due_ns = 0
+        self._mosaic_ns: int | None = None
         self._writers: dict[str, VideoWriter] = {}
 
     def write(self, frames: Sequence[Frame]) -> None:
@@ -47,9 +47,8 @@ class OverlayOutputs:
         for frame in frames:
             self._put(frame.camera, overlay_name(frame.camera), frame.image, frame.time_ns, self._fps[frame.camera])
         time_ns = max(frame.time_ns for frame in frames)
-        # Live frames come one by one: the mosaic keeps the pace of the fastest camera, not the sum of all.
-        if time_ns >= self._mosaic_due_ns:
-            self._mosaic_due_ns = time_ns + int(0.9e9 / self._mosaic_fps)
+        if self._mosaic_is_due(time_ns):
+            self._mosaic_ns = time_ns
             with self._watch.measure("overlay"):
                 picture = self._mosaic.render()
             self._put(MOSAIC_MOUNT, MOSAIC, picture, time_ns, self._mosaic_fps)
@@ -59,6 +58,13 @@ class OverlayOutputs:
         with self._watch.measure("encode"), ExitStack() as stack:
             for writer in self._writers.values():
                 stack.callback(writer.close)
+
+    def _mosaic_is_due(self, time_ns: int) -> bool:
+        """Live frames come one by one: the mosaic keeps the pace of the fastest camera, not the sum of all.
+
+        By the distance to the last one, whichever way: a clock that leaps ahead once must not stop the mosaic.
+        """
+        return self._mosaic_ns is None or abs(time_ns - self._mosaic_ns) >= 0.9e9 / self._mosaic_fps
 
     def _put(self, mount: str, name: str, image: Any, time_ns: int, fps: float) -> None:
         with self._watch.measure("encode"):
