@@ -44,3 +44,16 @@ def test_close_ends_the_thread():
     next(iter(prefetch))
     prefetch.close()
     assert not prefetch._thread.is_alive()
+
+
+def test_close_ends_a_source_that_waits_for_ever():
+    wanted = threading.Event()
+
+    def silent_camera():
+        yield 1
+        wanted.wait()
+
+    prefetch = Prefetch(silent_camera(), stop=wanted.set)
+    next(iter(prefetch))
+    prefetch.close()
+    assert not prefetch._thread.is_alive()

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,8 @@ def run_host(run: HostRun) -> HostResult:
         times: list[int] = []
         with _stop_on_signal(batcher) as stopped:
             begin = time.perf_counter()
-            for frames, events in pipeline.run(batcher):
+            # Closed on the way out, before the sinks: an error here must not leave its thread waiting for frames.
+            for frames, events in stack.enter_context(closing(pipeline.run(batcher, batcher.stop))):
                 with pipeline.watch.measure("sinks"):
                     sink.write_events(events)
                     for frame in frames:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 from savant_reid.errors import ConfigError
@@ -50,20 +51,23 @@ class Pipeline:
         ahead = next((i + 1 for i, e in enumerate(module.elements) if isinstance(e, DetectorElement)), 0)
         self._ahead, self._rest = stages[:ahead], stages[ahead:]
 
-    def run(self, batches: Iterable[list[Frame]]) -> Iterator[tuple[list[Frame], list[IdentityEvent]]]:
-        """Finished batches with the identity events they caused, in order."""
-        for plugin in self.plugins:
-            plugin.on_start()
-        prefetch = Prefetch(self._apply(self._ahead, frames) for frames in batches)
-        try:
+    def run(
+        self, batches: Iterable[list[Frame]], stop: Callable[[], None] = lambda: None
+    ) -> Generator[tuple[list[Frame], list[IdentityEvent]], None, None]:
+        """Finished batches with the identity events they caused, in order.
+
+        stop: makes `batches` end though it waits for frames. Close the generator: its thread and the plugins end then.
+        """
+        with ExitStack() as stack:
+            for plugin in self.plugins:
+                plugin.on_start()
+                stack.callback(plugin.on_stop)
+            prefetch = Prefetch((self._apply(self._ahead, frames) for frames in batches), stop=stop)
+            stack.callback(prefetch.close)
             for frames in prefetch:
                 self._apply(self._rest, frames)
                 self._check_decided(frames)
                 yield frames, [event for plugin in self.plugins for event in plugin.take_events()]
-        finally:
-            prefetch.close()
-            for plugin in self.plugins:
-                plugin.on_stop()
 
     def stage_seconds(self) -> dict[str, dict[str, float]]:
         """Wall seconds by stage; models say how much of theirs was inference."""

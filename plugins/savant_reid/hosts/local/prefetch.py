@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -14,10 +14,12 @@ class Prefetch(Iterable[T]):
     """Iterates `source` in a thread of its own, at most `ahead` items in front of the consumer, in order.
 
     An exception of the source is raised to the consumer at its place. `close` makes the thread end at its next item.
+    stop: makes a source end that waits for an item which may never come (a silent camera); called by `close`.
     """
 
-    def __init__(self, source: Iterable[T], ahead: int = 2) -> None:
+    def __init__(self, source: Iterable[T], ahead: int = 2, stop: Callable[[], None] = lambda: None) -> None:
         self._source = source
+        self._stop = stop
         self._items: queue.Queue[tuple[bool, T | BaseException | None]] = queue.Queue(maxsize=ahead)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._work, name="prefetch", daemon=True)
@@ -36,6 +38,7 @@ class Prefetch(Iterable[T]):
     def close(self) -> None:
         """Throw away what has not been consumed and wait for the thread."""
         self._closed.set()
+        self._stop()
         while self._thread.is_alive():
             try:
                 self._items.get(timeout=0.05)
