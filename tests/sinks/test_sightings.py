@@ -111,3 +111,10 @@ def test_sigkill_leaves_every_file_readable(tmp_path, rows_of):
         assert len(text.splitlines()) >= least
     assert set(rows_of(tmp_path).values()) == {4, 5}
     assert os.listdir(tmp_path / "sightings.parquet")
+
+
+def test_a_run_killed_before_its_first_part_has_no_sightings(tmp_path):
+    written(tmp_path, FRAMES[:3])
+    table = read_sightings(tmp_path / "sightings.parquet")
+    assert table.num_rows == 0
+    assert table.column_names == sightings_schema("").names

@@ -98,6 +98,8 @@ def read_sightings(path: Path) -> pa.Table:
     """
     parts = path.with_name(path.name + ".parts")
     source = path if path.exists() or not parts.exists() else parts
+    if source.is_dir() and not any(source.glob("part-*.parquet")):
+        return sightings_schema("").empty_table()  # killed before its first part was full
     try:
         table = pq.read_table(source)
     except (OSError, pa.ArrowException) as error:
