@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from savant_reid.hosts.local import mosaic as mosaic_module
 from savant_reid.hosts.local.mosaic import Mosaic
 
@@ -40,7 +41,7 @@ def test_only_changed_tiles_are_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
     mosaic = Mosaic(["a", "b"], (400, 200))
     mosaic.update("a", filled(10))
     mosaic.update("b", filled(20))
-    first = mosaic.render()
+    first = mosaic.render().copy()
     scaled = []
     real = mosaic_module.letterbox
     monkeypatch.setattr(mosaic_module, "letterbox", lambda *given: scaled.append(1) or real(*given))

@@ -48,13 +48,12 @@ class Mosaic:
         self._latest[camera] = image
 
     def render(self) -> NDArray[np.uint8]:
-        """(height, width, 3) uint8 BGR: a fresh copy. Only tiles with a new picture are scaled again."""
+        """(height, width, 3) uint8 BGR, valid until the next call. Only tiles with a new picture are scaled again."""
         for camera, image in self._latest.items():
             if self._drawn.get(camera) is not image:
                 self._area(camera)[_LABEL_PX:] = letterbox(image, (self._tile[0], self._tile[1] - _LABEL_PX))
                 self._drawn[camera] = image
-        picture: NDArray[np.uint8] = self._canvas.copy()
-        return picture
+        return self._canvas
 
     def _area(self, camera: str) -> NDArray[np.uint8]:
         row, column = self._places[camera]
