@@ -15,7 +15,7 @@ from model_builder.cards import metadata_of, model_file, write_card
 
 CACHE = Path("runs/model_builder")
 # (frames to train on, to evaluate on), (people, views each), (unseen people, views each)
-FRAMES, QUICK_FRAMES = (7000, 500), (500, 100)
+FRAMES, QUICK_FRAMES = (11000, 500), (500, 100)
 PEOPLE, QUICK_PEOPLE = ((1600, 30), (200, 10)), ((100, 10), (50, 10))
 
 cache_option = click.option(

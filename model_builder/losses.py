@@ -54,7 +54,8 @@ class CosineClassifier(nn.Module):
 
     def __init__(self, dimension: int, classes: int, scale: float = 20.0, margin: float = 0.15) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(classes, dimension))
+        # Short rows: Adam's steps have a fixed length, so long ones would turn too slowly.
+        self.weight = nn.Parameter(0.05 * torch.randn(classes, dimension))
         self._scale, self._margin = scale, margin
 
     def forward(self, embeddings: Tensor, people: Tensor) -> Tensor:
