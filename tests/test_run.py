@@ -125,6 +125,90 @@ def test_nothing_is_lost_when_a_forced_run_cannot_start(site, run):
     assert {path.name: path.stat().st_size for path in out.iterdir()} == before
 
 
+def test_a_site_file_of_the_users_own_in_the_folder_is_kept(site, tmp_path):
+    mine = tmp_path / "site.yml"
+    mine.write_text("# my notes\n")
+    for force in ([], ["--force"]):
+        result = invoke(*arguments(site, tmp_path, *force))
+        assert result.exit_code == 1
+        assert "site.yml: would be overwritten" in result.output
+    assert {path.name for path in tmp_path.iterdir()} == {"site.yml"}
+    assert mine.read_text() == "# my notes\n"
+
+
+def test_a_forced_run_does_not_destroy_its_own_sources(site, run):
+    out, _ = run
+    camera, overlay = next((camera, out / f"overlay-{camera}.mp4") for camera in site.videos)
+    before = overlay.stat().st_size
+    result = invoke("run", str(MODULE), "--source", f"{camera}={overlay}", "--out", str(out), "--force")
+    assert result.exit_code == 1
+    assert f"would write over {overlay}" in result.output
+    assert overlay.stat().st_size == before
+
+
+def test_the_run_may_read_and_write_in_one_folder(site, tmp_path):
+    """`--out .`, beside site file, truth and videos; once more with --force; and a path that means much to YAML."""
+    out = tmp_path / "my shop: #1"
+    shutil.copytree(site.site.parent, out)
+    given = ["--site", str(out / "site.yml"), "--truth", str(out / "truth.csv"), "--out", str(out)]
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert invoke("run", str(MODULE), *given).exit_code == 0
+    result = invoke("run", str(MODULE), *given, "--force")
+    assert result.exit_code == 0, result.output
+    assert {name: (out / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--source", "door.mp4", "expected CAMERA=URI"),
+        ("--source", "mosaic=a.mp4", "camera 'mosaic': expected another name"),
+        ("--source", "a\nb=a.mp4", "control characters"),
+        ("--set", "batch_size", "expected KEY=VALUE"),
+        ("--rtsp-port", "0", "0 is not in the range"),
+    ],
+)
+def test_usage_mistakes_end_with_status_2_and_write_nothing(tmp_path, option, value, message):
+    result = invoke("run", str(MODULE), option, value, "--out", str(tmp_path / "out"))
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_neither_source_nor_site_is_named(tmp_path):
+    module = tmp_path / "module.yml"
+    module.write_text(MODULE.read_text())
+    result = invoke("run", str(module), "--out", str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert "expected --source CAMERA=URI or a site file with sources, found neither" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_demo_runs_and_can_be_forced_to_run_again(tmp_path):
+    out = tmp_path / "demo"
+    command = ["demo", "--cameras", "2", "--people", "3", "--seconds", "5", "--out", str(out), "--json"]
+    first = invoke(*command)
+    assert first.exit_code == 0, first.output
+    assert json.loads(first.stdout)["frames"] == 2 * 5 * FPS
+    assert {"IDF1", "recall"} <= json.loads(first.stdout)["scores"]["overall"].keys()
+    assert {path.name for path in (out / "site").iterdir()} >= {"site.yml", "truth.csv"}
+    assert "source: site/" in (out / "site.yml").read_text()
+    refused = invoke(*command)
+    assert refused.exit_code == 1
+    assert "holds a run already" in refused.output
+    again = invoke(*command, "--force")
+    assert again.exit_code == 0, again.output
+
+
+def test_the_demo_does_not_write_over_other_folders(tmp_path):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "entrance.mp4").write_bytes(b"mine")
+    result = invoke("demo", "--cameras", "2", "--people", "3", "--seconds", "5", "--out", str(tmp_path))
+    assert result.exit_code == 1
+    assert "is not empty" in result.output
+    assert (tmp_path / "site" / "entrance.mp4").read_bytes() == b"mine"
+
+
 def test_cameras_unknown_to_the_site_are_named(site, tmp_path):
     video = str(next(iter(site.videos.values())))
     result = invoke("run", str(MODULE), "--site", str(site.site), "--source", f"roof={video}", "--out", str(tmp_path))
@@ -141,7 +225,7 @@ def test_a_wrong_module_key_is_named_with_its_line(tmp_path):
     assert "did you mean 'batch_size'" in result.output
 
 
-@pytest.fixture()
+@pytest.fixture
 def start(tmp_path):
     """Starts the command as a process; whatever is left of it at the end is killed."""
     processes: list[subprocess.Popen[bytes]] = []
@@ -209,8 +293,10 @@ def test_rtsp_can_be_watched_while_files_play(site, start, tmp_path):
     start(*arguments(site, out, "--serve-rtsp", "--rtsp-port", str(port)))
     wait_for(lambda: has_lines(out / "frames.jsonl", 4))
     probe = subprocess.run(
-        ["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_entries", "stream=codec_name,width,height"]
-        + ["-of", "csv=p=0", f"rtsp://127.0.0.1:{port}/mosaic"],
+        [
+            *("ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_entries", "stream=codec_name,width,height"),
+            *("-of", "csv=p=0", f"rtsp://127.0.0.1:{port}/mosaic"),
+        ],
         capture_output=True,
         text=True,
         timeout=60,

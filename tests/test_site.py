@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from savant_reid.errors import ConfigError
-from savant_reid.site import load_site, site_of_cameras, write_site
+from savant_reid.site import load_site, moved_site, site_document, site_of_cameras
 
 GOOD = """\
 site: store-12
@@ -36,7 +37,7 @@ def test_a_site_becomes_topology_and_policy(tmp_path):
 
 def test_a_written_site_loads_as_the_same(tmp_path):
     site = load(tmp_path, GOOD)
-    write_site(site, tmp_path / "copy.yml")
+    (tmp_path / "copy.yml").write_text(site_document(site))
     assert load_site(tmp_path / "copy.yml") == site
 
 
@@ -53,7 +54,7 @@ def test_names_alone_are_a_site():
         (
             "from: entrance",
             "from: roof",
-            r"transitions\[0\]: expected one of the cameras .*found 'roof'",
+            r"site.yml:7: transitions.0.from: expected one of the cameras .*found 'roof'",
         ),
         ("[2, 40]", "[40, 2]", r"site.yml:7: transitions.0: expected seconds.*found \(40.0, 2.0\)"),
         ("plan: [3.0, 4.5]", "plan: 3", r"site.yml:4: cameras.aisle-1.plan: .*found 3"),
@@ -61,11 +62,46 @@ def test_names_alone_are_a_site():
         ("target_fpir: 0.02", "target_fpir: 2", r"identity.target_fpir: .*less than 1, found 2"),
         ("site: store-12", "colour: red", r"site.yml:1: site: .*required"),
         ("site: store-12", "site: [", r"expected YAML"),
+        (
+            "from: entrance",
+            "from: aisle-1",
+            r"site.yml:7: transitions.0: expected two different cameras, found 'aisle-1'",
+        ),
+        ("overlaps: []", "overlaps: [[aisle-1, aisle-1]]", r"site.yml:8: overlaps.0: expected two different cameras"),
+        ("overlaps: []", "overlaps: [[aisle-1, roof]]", r"site.yml:8: overlaps.0.1: expected one of .*found 'roof'"),
+        (
+            "overlaps: []",
+            "  - {from: aisle-1, to: entrance, seconds: [9, 99]}",
+            r"site.yml:8: transitions.1: expected one entry for the walk from 'aisle-1' to 'entrance', found it in "
+            r"transitions.0 too",
+        ),
+        ("  entrance:\n", "  entrance:\n  aisle-1: {}\n", r"site.yml:5: cameras.aisle-1: given twice, first in line 4"),
+        ("overlaps: []", "site: again", r"site.yml:8: site: given twice, first in line 1"),
+        ("capacity: 500", "capacity: 1000001", r"site.yml:9: identity.capacity: .*1000000, found 1000001"),
+        ("retention: 90m", "retention: .inf", r"site.yml:9: identity.retention: .*finite number"),
+        ("[2, 40]", "[2, .nan]", r"site.yml:7: transitions.0.seconds.1: .*finite number"),
+        ("  entrance:\n", "  entrance:\n  mosaic:\n", r"site.yml:4: cameras.mosaic: expected another name"),
+        ("  entrance:\n", "  entrance:\n  a/b:\n", r"site.yml:4: cameras.a/b: expected a name without '/'"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, wrong, right, message):
     with pytest.raises(ConfigError, match=message):
         load(tmp_path, GOOD.replace(wrong, right))
+
+
+def test_a_file_that_holds_itself_is_refused_and_not_followed_for_ever(tmp_path):
+    with pytest.raises(ConfigError, match="transitions"):
+        load(tmp_path, GOOD.replace("transitions:\n", "transitions: &all\n  - *all\n"))
+
+
+def test_a_moved_site_finds_its_videos(tmp_path):
+    site = load(tmp_path, GOOD)
+    below = moved_site(site, tmp_path / "out" / "site", tmp_path / "out")
+    beside = moved_site(site, tmp_path / "here", tmp_path / "there")
+    assert below.cameras["aisle-1"].source == "site/videos/aisle.mp4"
+    assert beside.cameras["aisle-1"].source == str(tmp_path / "here" / "videos" / "aisle.mp4")
+    camera = load(tmp_path, GOOD.replace("videos/aisle.mp4", "rtsp://h/1")).cameras["aisle-1"]
+    assert camera.source == "rtsp://h/1"
 
 
 def test_no_file_and_no_mapping_are_named(tmp_path):

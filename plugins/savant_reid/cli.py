@@ -58,10 +58,9 @@ def run_command(
 ) -> None:
     """Run MODULE (a module.yml) on files or RTSP streams; sources default to those of the site file."""
     with _plain_errors():
-        from savant_reid.hosts.local.sources import parse_source
         from savant_reid.run import RunRequest, run
 
-        pairs = [parse_source(text) for text in sources]
+        pairs = _cameras(sources)
         with _progress(out.name) as progress:
             request = RunRequest(
                 module,
@@ -103,13 +102,12 @@ def demo_command(
 ) -> None:
     """Simulate a site with cameras and people, and give every person one identity on all of them."""
     with _plain_errors():
-        from savant_reid.demo import simulate
+        from savant_reid.demo import SITE_FOLDER, prepare_demo_folder, simulate
         from savant_reid.run import RunRequest, run
-        from savant_reid.sinks.run_folder import prepare_run_folder
 
-        prepare_run_folder(out, force)
+        prepare_demo_folder(out, force)
         with _bar("simulating", "frame") as bar:
-            files = simulate(out / "site", seed, cameras, people, seconds, bar)
+            files = simulate(out / SITE_FOLDER, seed, cameras, people, seconds, bar)
         with _progress("identifying") as progress:
             request = RunRequest(
                 _packaged("savant_reid_module") / DEMO_MODULE,
@@ -119,7 +117,7 @@ def demo_command(
                 files.truth,
                 force,
                 rtsp_port if serve_rtsp else None,
-                {"parameters.models": str(_packaged("savant_reid_models"))},
+                {"parameters.models": json.dumps(str(_packaged("savant_reid_models")), ensure_ascii=False)},
                 progress,
             )
             metrics = run(request)
@@ -185,6 +183,19 @@ def _packaged(package: str) -> Path:
         if Path(location).is_dir():
             return Path(location)
     raise click.ClickException(f"the data package {package!r} is missing: install savant-reid again")
+
+
+def _cameras(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """CAMERA=URI arguments as pairs. Mistakes of the command line end with click's status 2."""
+    from savant_reid.camera_names import check_camera_names
+    from savant_reid.hosts.local.sources import parse_source
+
+    try:
+        pairs = [parse_source(text) for text in texts]
+        check_camera_names(camera for camera, _ in pairs)
+    except SavantReidError as error:
+        raise click.BadParameter(str(error), param_hint="--source") from error
+    return pairs
 
 
 def _key_value(text: str) -> tuple[str, str]:

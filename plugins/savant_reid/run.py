@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
+import json
 import resource
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from savant_reid.errors import ConfigError
+from savant_reid.camera_names import check_camera_names
 from savant_reid.evaluation.live import read_frames
 from savant_reid.evaluation.scores import evaluate
 from savant_reid.evaluation.tracks import Tracks, read_tracks
@@ -21,18 +20,17 @@ from savant_reid.hosts.local.module_config import Module, load_module
 from savant_reid.hosts.local.sources import open_sources
 from savant_reid.pyfuncs import shared
 from savant_reid.report import write_report
+from savant_reid.run_inputs import SITE_KEY, choose_site
 from savant_reid.sinks.folder_sink import open_run_sinks
 from savant_reid.sinks.metrics import write_metrics
-from savant_reid.sinks.run_folder import FRAMES, METRICS, SITE, TRACKS, TRUTH, prepare_run_folder
-from savant_reid.site import Site, load_site, site_of_cameras, write_site
-
-log = logging.getLogger(__name__)
+from savant_reid.sinks.run_folder import FRAMES, METRICS, SITE, TRACKS, check_inputs, prepare_run_folder
+from savant_reid.site import Site
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """sources: (camera, uri) pairs; none takes those of the site file. site: the site file; by default the module's
-    own if it knows all the cameras, else a site of nothing but their names. truth: to score the result against."""
+    """sources: (camera, uri) pairs; none takes those of the site file. site: the site file; by default that of the
+    module (see run_inputs.choose_site). truth: to score the result against."""
 
     module: Path
     out: Path
@@ -48,18 +46,23 @@ class RunRequest:
 def run(request: RunRequest) -> dict[str, Any]:
     """Runs a module and writes its whole run folder; returns what is in metrics.json. Raises SavantReidError."""
     module = load_module(request.module, request.overrides)
-    site, folder = _choose_site(request, module)
-    pairs = _pairs(request, site, folder)
+    chosen = choose_site(module, request.overrides, request.site, [camera for camera, _ in request.sources])
+    pairs = chosen.pairs(request.sources)
+    check_camera_names(camera for camera, _ in pairs)
     truth = read_tracks(request.truth) if request.truth else None
-    site_copy = request.out / SITE
-    module = load_module(request.module, {**request.overrides, "parameters.site": str(site_copy.resolve())})
+    copies = chosen.copies(request.out, request.truth)
+    check_inputs(request.out, [camera for camera, _ in pairs], chosen.files(pairs, request.truth), copies)
+    site, site_copy = chosen.site, request.out / SITE
+    # As JSON, which is YAML: a path may hold what means something to YAML.
+    site_value = json.dumps(str(site_copy.resolve()), ensure_ascii=False)
+    module = load_module(request.module, {**request.overrides, SITE_KEY: site_value})
     started = datetime.now(timezone.utc)
     shared.forget(site_copy)
     host_run = HostRun(
         module=module,
         sources=open_sources(pairs, realtime=request.serve_rtsp_port is not None),
         out=request.out,
-        prepare=lambda: _prepare(request, site),
+        prepare=lambda: prepare_run_folder(request.out, request.force, copies),
         sinks=lambda model: open_run_sinks(request.out, site.site, model),
         serve_rtsp_port=request.serve_rtsp_port,
         progress=request.progress,
@@ -76,14 +79,6 @@ def run(request: RunRequest) -> dict[str, Any]:
     return metrics
 
 
-def _prepare(request: RunRequest, site: Site) -> None:
-    """The run folder, with copies of what the run is given."""
-    prepare_run_folder(request.out, request.force)
-    write_site(site, request.out / SITE)
-    if request.truth and request.truth.resolve() != (request.out / TRUTH).resolve():
-        shutil.copyfile(request.truth, request.out / TRUTH)
-
-
 def score_run(truth: Tracks, out: Path) -> dict[str, Any]:
     """Scores of a run folder: its repaired tracks.csv overall and per camera, beside what single-camera tracks alone
     would get and what was said live, in the moment."""
@@ -96,41 +91,6 @@ def score_run(truth: Tracks, out: Path) -> dict[str, Any]:
         "as_said_live": evaluate(truth, live, per_camera=False).overall.to_json(),
         "cameras": {name: score.to_json() for name, score in repaired.cameras.items()},
     }
-
-
-def _choose_site(request: RunRequest, module: Module) -> tuple[Site, Path]:
-    """The site, and the folder that its relative sources start from."""
-    cameras = [camera for camera, _ in request.sources]
-    named = request.site
-    if named is None:
-        default = (module.parameters.model_extra or {}).get("site")
-        own = (module.path.parent / str(default)) if default else None
-        if own is not None and own.exists():
-            site = load_site(own)
-            if set(cameras) <= set(site.cameras):
-                return site, own.parent
-        log.info("no site file knows the cameras %s: their names are all that is known", ", ".join(cameras))
-        return site_of_cameras(cameras), Path()
-    site = load_site(named)
-    unknown = [camera for camera in cameras if camera not in site.cameras]
-    if unknown:
-        raise ConfigError(
-            f"{named}: cameras: expected {', '.join(unknown)} of the command line among them, "
-            f"found {', '.join(site.cameras)}"
-        )
-    return site, named.parent
-
-
-def _pairs(request: RunRequest, site: Site, folder: Path) -> list[tuple[str, str]]:
-    """Cameras and their addresses: the command line's, else the site file's."""
-    if request.sources:
-        return list(request.sources)
-    pairs = []
-    for name, camera in site.cameras.items():
-        if camera.source is None:
-            raise ConfigError(f"cameras.{name}: expected a source in the site file or --source {name}=URI, found none")
-        pairs.append((name, camera.source if "://" in camera.source else str(folder / camera.source)))
-    return pairs
 
 
 def _metrics(result: HostResult, site: Site, module: Module, started: datetime, resolver: Any) -> dict[str, Any]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from savant_reid.errors import ConfigError, OutputError
+from savant_reid.errors import ConfigError
 from savant_reid.identity.policy import Policy
 from savant_reid.identity.topology import Topology, Window
+from savant_reid.site_checks import Location, Problem, keys_given_twice, site_problems
 
+# An identity keeps 8 prototypes, usually of 512 float32 values: 16 KiB. So many take 16 GB, the most that one site's
+# process should hold.
+MOST_IDENTITIES = 1_000_000
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -29,8 +34,16 @@ def _seconds(value: Any) -> Any:
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 
 
+class SiteContradiction(ConfigError):
+    """A site contradicts itself. No ValueError, which pydantic would catch: it would lose where the problems are."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(f"{_key(location)}: {text}" for location, text in problems))
+
+
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Camera(_Strict):
@@ -62,7 +75,7 @@ class Identity(_Strict):
     policy: Literal["open_set"] = "open_set"
     target_fpir: float = Field(default=0.01, gt=0, lt=1)
     retention: Seconds = 12 * 3600.0
-    capacity: int = Field(default=100_000, ge=1, le=10_000_000)
+    capacity: int = Field(default=100_000, ge=1, le=MOST_IDENTITIES)
 
 
 class Site(_Strict):
@@ -76,12 +89,10 @@ class Site(_Strict):
     identity: Identity = Identity()
 
     @model_validator(mode="after")
-    def _cameras_exist(self) -> Site:
-        named = [(f"transitions[{i}]", name) for i, t in enumerate(self.transitions) for name in (t.from_, t.to)]
-        named += [(f"overlaps[{i}]", name) for i, pair in enumerate(self.overlaps) for name in pair]
-        for where, name in named:
-            if name not in self.cameras:
-                raise ValueError(f"{where}: expected one of the cameras {', '.join(self.cameras)}, found {name!r}")
+    def _consistent(self) -> Site:
+        problems = list(site_problems(self))
+        if problems:
+            raise SiteContradiction(problems)
         return self
 
     def topology(self) -> Topology:
@@ -109,6 +120,9 @@ def load_site(path: Path) -> Site:
         data, root = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: expected YAML, found: {error}") from error
+    doubled = [f"{path}:{n}: {_key(k)}: given twice, first in line {first}" for k, n, first in keys_given_twice(root)]
+    if doubled:
+        raise ConfigError("\n".join(doubled))
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: expected a mapping with the keys site and cameras, found {type(data).__name__}")
     cameras = data.get("cameras")
@@ -116,28 +130,44 @@ def load_site(path: Path) -> Site:
         data["cameras"] = {name: {} if camera is None else camera for name, camera in cameras.items()}
     try:
         return Site.model_validate(data)
+    except SiteContradiction as error:
+        lines = [f"{path}:{_line_of(root, place)}: {_key(place)}: {text}" for place, text in error.problems]
+        raise ConfigError("\n".join(lines)) from None
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(path, root, problem) for problem in error.errors())) from None
 
 
-def write_site(site: Site, path: Path) -> None:
-    """A site file that loads as the same site."""
+def site_document(site: Site) -> str:
+    """The text of a site file that loads as the same site."""
     data = site.model_dump(mode="json", by_alias=True, exclude_none=True)
-    try:
-        path.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+
+
+def moved_site(site: Site, source: Path, target: Path) -> Site:
+    """The site for a site file in the folder `target`, when that of `source` was read: relative videos are still found.
+
+    They stay relative where they lie below `target`, so that this folder can be moved as a whole.
+    """
+    cameras = {}
+    for name, camera in site.cameras.items():
+        if camera.source and "://" not in camera.source and not Path(camera.source).is_absolute():
+            video = (source / camera.source).resolve()
+            below = video.is_relative_to(target.resolve())
+            moved = str(video.relative_to(target.resolve()) if below else video)
+            camera = camera.model_copy(update={"source": moved})
+        cameras[name] = camera
+    return site.model_copy(update={"cameras": cameras})
 
 
 def site_of_cameras(cameras: list[str]) -> Site:
-    """The least site: names and nothing else."""
+    """The least site: names and nothing else, at least one. Raises ConfigError for a name that cannot be used."""
     return Site(site="unnamed", cameras={name: Camera() for name in cameras})
 
 
 def _explain(path: Path, root: yaml.Node | None, problem: Any) -> str:
     """One line per problem: file:line: key: what was expected, what was found."""
     location = [part for part in problem["loc"] if part != "function-before"]
-    key = ".".join(str(part) for part in location)
+    key = _key(tuple(location))
     line = _line_of(root, location)
     if problem["type"] == "extra_forbidden":
         return f"{path}:{line}: {key}: unknown key"
@@ -146,7 +176,11 @@ def _explain(path: Path, root: yaml.Node | None, problem: Any) -> str:
     return f"{path}:{line}: {f'{key}: ' if key else ''}{message}{found}"
 
 
-def _line_of(node: yaml.Node | None, location: list[Any]) -> int:
+def _key(location: Location) -> str:
+    return ".".join(str(part) for part in location)
+
+
+def _line_of(node: yaml.Node | None, location: Sequence[str | int]) -> int:
     """The line (from 1) of the deepest part of `location` that the file has."""
     line = node.start_mark.line + 1 if node else 1
     for part in location:

@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from savant_reid.errors import OutputError
-from savant_reid.sinks.run_folder import overlay_name, prepare_run_folder
+from savant_reid.sinks.run_folder import Copy, check_inputs, overlay_name, prepare_run_folder
 
 
 def test_makes_the_folder_and_its_parents(tmp_path):
@@ -72,3 +73,71 @@ def test_refuses_what_cannot_be_written(out):
 )
 def test_overlay_names_stay_in_the_folder(camera, name):
     assert overlay_name(camera) == name
+
+
+def site_copy(original: Path | None = None, text: bytes = b"site: run") -> Copy:
+    return Copy("site.yml", lambda: text, original)
+
+
+def test_copies_are_written(tmp_path):
+    prepare_run_folder(tmp_path, copies=[site_copy()])
+    assert [path.name for path in tmp_path.iterdir()] == ["site.yml"]
+    assert (tmp_path / "site.yml").read_text() == "site: run"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_file_of_the_users_own_is_not_overwritten_by_a_copy(tmp_path, force):
+    (tmp_path / "site.yml").write_text("site: mine")
+    with pytest.raises(OutputError, match=r"site\.yml: would be overwritten"):
+        prepare_run_folder(tmp_path, force, [site_copy()])
+    assert (tmp_path / "site.yml").read_text() == "site: mine"
+
+
+def test_an_earlier_runs_copy_is_replaced_with_force(tmp_path):
+    (tmp_path / "site.yml").write_text("site: earlier")
+    (tmp_path / "frames.jsonl").write_text("")
+    with pytest.raises(OutputError, match="holds a run"):
+        prepare_run_folder(tmp_path, copies=[site_copy()])
+    prepare_run_folder(tmp_path, force=True, copies=[site_copy()])
+    assert (tmp_path / "site.yml").read_text() == "site: run"
+
+
+@pytest.mark.parametrize("run_there", [False, True])
+def test_the_file_that_the_run_was_given_stays_as_it_is(tmp_path, run_there):
+    mine = tmp_path / "site.yml"
+    mine.write_text("site: run # my note")
+    if run_there:
+        (tmp_path / "frames.jsonl").write_text("")
+    prepare_run_folder(tmp_path, run_there, copies=[site_copy(mine)])
+    assert mine.read_text() == "site: run # my note"
+
+
+def test_a_copy_does_not_write_through_a_link(tmp_path):
+    (tmp_path / "mine.yml").write_text("mine")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "site.yml").symlink_to(tmp_path / "mine.yml")
+    (out / "frames.jsonl").write_text("")
+    prepare_run_folder(out, True, [site_copy()])
+    assert (tmp_path / "mine.yml").read_text() == "mine"
+    assert (out / "site.yml").read_text() == "site: run"
+
+
+@pytest.mark.parametrize("name", ["overlay-door.mp4", "overlay-gone.mp4", "tracks.csv", "site.yml"])
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_run_does_not_destroy_its_own_input(tmp_path, name, linked):
+    """The overlay of an earlier run as a source of the next, for one."""
+    (tmp_path / "overlay-gone.mp4").write_text("of an earlier run")
+    file = tmp_path / name
+    file.write_text("an input")
+    if linked:
+        (tmp_path / "link").symlink_to(file)
+        file = tmp_path / "link"
+    with pytest.raises(OutputError, match=f"would write over {file}, which is one of its inputs"):
+        check_inputs(tmp_path, ["door"], [tmp_path / "other.mp4", file], [site_copy()])
+
+
+def test_inputs_beside_the_runs_files_are_fine(tmp_path):
+    mine = tmp_path / "site.yml"
+    mine.write_text("mine")
+    check_inputs(tmp_path, ["door"], [tmp_path / "door.mp4", mine], [site_copy(mine)])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from savant_reid.errors import OutputError
@@ -14,8 +17,8 @@ SIGHTINGS = "sightings.parquet"
 METRICS = "metrics.json"
 REPORT = "report.html"
 MOSAIC = "mosaic.mp4"
-# Copies of what the run was given. A user may keep the originals here (`--out .`): they are no sign of a run and are
-# never removed.
+# Copies of what the run was given. A user may keep the originals here (`--out .`): they are no sign of a run, and are
+# replaced only beside one.
 SITE = "site.yml"
 TRUTH = "truth.csv"
 
@@ -28,10 +31,44 @@ def overlay_name(camera: str) -> str:
     return "overlay-" + "".join("_" if sign in "/\\" or ord(sign) < 32 else sign for sign in camera) + ".mp4"
 
 
-def prepare_run_folder(out: Path, force: bool = False) -> None:
-    """Makes `out` ready for a new run.
+@dataclass(frozen=True)
+class Copy:
+    """What the run was given, to lie in its folder too. original: the file it came from, where it is one."""
+
+    name: str
+    content: Callable[[], bytes]
+    original: Path | None = None
+
+    def is_there(self, out: Path) -> bool:
+        """The folder holds the original itself, or the same bytes already: nothing is to be written."""
+        target = out / self.name
+        return self.is_original(out) or (target.is_file() and target.read_bytes() == self.content())
+
+    def is_original(self, out: Path) -> bool:
+        target = out / self.name
+        return self.original is not None and target.exists() and self.original.resolve() == target.resolve()
+
+
+def prepare_run_folder(out: Path, force: bool = False, copies: Sequence[Copy] = ()) -> None:
+    """Makes `out` ready for a new run, and puts the copies into it.
 
     With `force` the files of an earlier run are removed, and nothing else of what lies there.
+    Raises OutputError as check_run_folder does, or where a copy would take the place of a file of the user's own.
+    """
+    check_run_folder(out, force)
+    found = written_files(out)
+    missing = [copy for copy in copies if not copy.is_there(out)]
+    if not found:
+        check_no_files_of_the_user(out, [copy.name for copy in missing])
+    for path in found:
+        _remove(path)
+    for copy in missing:
+        _write(out / copy.name, copy.content())
+
+
+def check_run_folder(out: Path, force: bool = False) -> None:
+    """Makes `out` if it is missing; removes nothing.
+
     Raises OutputError when `out` is no folder, cannot be written, or holds a run and `force` is False.
     """
     try:
@@ -42,15 +79,35 @@ def prepare_run_folder(out: Path, force: bool = False) -> None:
         raise OutputError(f"--out {out}: the folder cannot be made: {error.strerror or error}") from error
     _check_writable(out)
     found = written_files(out)
-    if not found:
-        return
-    if not force:
+    if found and not force:
         names = ", ".join(path.name for path in found)
         raise OutputError(
             f"--out {out}: holds a run already ({names}); choose another folder, or --force to replace it"
         )
-    for path in found:
-        _remove(path)
+
+
+def check_no_files_of_the_user(out: Path, names: Iterable[str] = (SITE, TRUTH)) -> None:
+    """Raises OutputError where `out`, which holds no run, has files of names that a run would write copies to."""
+    for name in names:
+        if os.path.lexists(out / name):
+            raise OutputError(
+                f"{out / name}: would be overwritten by this run's copy, but is not what the run was given; "
+                "choose another folder, move the file away, or name it with --site or --truth"
+            )
+
+
+def check_inputs(out: Path, cameras: Iterable[str], inputs: Iterable[Path], copies: Sequence[Copy] = ()) -> None:
+    """Raises OutputError where a run of `cameras` would write over or remove one of its own input files."""
+    names = [name for written in _WRITTEN for name in (written, f"{written}.tmp", f"{written}.parts")]
+    names += [overlay_name(camera) for camera in cameras] + [path.name for path in written_files(out)]
+    names += [copy.name for copy in copies if not copy.is_original(out)]
+    touched = {out.resolve() / name for name in names}
+    for path in inputs:
+        real = {path.resolve(), path.parent.resolve() / path.name}
+        if touched & (real | set(path.resolve().parents)):
+            raise OutputError(
+                f"--out {out}: the run would write over {path}, which is one of its inputs; choose another folder"
+            )
 
 
 def written_files(out: Path) -> list[Path]:
@@ -80,3 +137,13 @@ def _remove(path: Path) -> None:
             path.unlink()
     except OSError as error:
         raise OutputError(f"{path}: cannot be removed: {error.strerror or error}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all, and never through a link onto a file elsewhere."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

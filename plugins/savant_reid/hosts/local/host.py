@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from savant_reid.camera_names import MOSAIC_MOUNT
 from savant_reid.errors import ConfigError
 from savant_reid.hosts.local.batcher import Batcher
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.module_config import Module
-from savant_reid.hosts.local.overlay_outputs import MOSAIC_MOUNT, OverlayOutputs
+from savant_reid.hosts.local.overlay_outputs import OverlayOutputs
 from savant_reid.hosts.local.pipeline import Pipeline, load_draw_func
 from savant_reid.hosts.local.rtsp_server import RtspServer
 from savant_reid.hosts.local.sources import Source

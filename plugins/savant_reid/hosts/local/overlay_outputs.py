@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from savant_reid.camera_names import MOSAIC_MOUNT
 from savant_reid.hosts.local.canvas import ImageCanvas
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.mosaic import Mosaic
@@ -15,7 +16,6 @@ from savant_reid.hosts.local.stopwatch import Stopwatch
 from savant_reid.hosts.local.video_writer import VideoWriter
 from savant_reid.sinks.run_folder import MOSAIC, overlay_name
 
-MOSAIC_MOUNT = "mosaic"
 DEFAULT_FPS = 10.0
 
 

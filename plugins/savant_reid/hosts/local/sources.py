@@ -65,7 +65,10 @@ class Source(Protocol):
 
 
 def parse_source(text: str) -> tuple[str, str]:
-    """CAMERA=URI to (camera, uri). Raises SourceError when it is not of that form."""
+    """CAMERA=URI to (camera, uri). Raises SourceError when it is not of that form.
+
+    An address alone may hold a "=" too, but a "/" before it. camera_names says what else a camera may not be called.
+    """
     camera, separator, uri = text.partition("=")
     if not separator or not camera.strip() or not uri.strip() or "/" in camera:
         raise SourceError(f"expected CAMERA=URI (a video file or rtsp://...), found {redact_uri(text)!r}")
@@ -94,7 +97,7 @@ def open_source(
 
     if is_live(uri):
         return RtspSource(camera, uri, clock=clock)
-    return FileSource(camera, _file_path(camera, uri), start_ns=start_ns, realtime=realtime)
+    return FileSource(camera, file_path(camera, uri), start_ns=start_ns, realtime=realtime)
 
 
 def open_sources(
@@ -119,7 +122,8 @@ def open_sources(
     return [open_source(camera, uri, start_ns=start_ns, realtime=pace, clock=clock) for camera, uri in pairs]
 
 
-def _file_path(camera: str, uri: str) -> Path:
+def file_path(camera: str, uri: str) -> Path:
+    """The file of a path or file:// URI. Raises SourceError for any other scheme."""
     if "://" not in uri:
         return Path(uri)
     parts = urlsplit(uri)
