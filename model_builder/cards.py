@@ -85,10 +85,12 @@ def sha256_of(file: Path) -> str:
 def write_card(models: Path, kind: str, figures: dict[str, float]) -> Path:
     """Writes ``card.yml`` beside the model: facts, digest, figures and the command that gives them."""
     file = model_file(models, kind)
+    # How long it took belongs to the machine, not to the model.
+    lasting = {name: figure for name, figure in figures.items() if not name.startswith("milliseconds")}
     card = CARDS[kind] | {
         "file": {"name": file.name, "sha256": sha256_of(file), "bytes": file.stat().st_size},
         **_COMMON,
-        "evaluation": {"command": f"python -m model_builder evaluate {kind}", "on": "unseen seeds", **figures},
+        "evaluation": {"command": f"python -m model_builder evaluate {kind}", "on": "unseen seeds", **lasting},
     }
     path = file.with_name("card.yml")
     path.write_text(yaml.safe_dump(card, sort_keys=False, width=110))

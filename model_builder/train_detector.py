@@ -23,10 +23,10 @@ LEAST_VISIBILITY = 0.25
 
 @dataclass(frozen=True)
 class DetectorRecipe:
-    """How long and how hard; the defaults are those of the shipped weights."""
+    """How long and how hard."""
 
-    epochs: int = 16
-    batch: int = 32
+    epochs: int = 12
+    batch: int = 16
     rate: float = 2e-3
     weight_decay: float = 0.02
     seed: int = 0

@@ -20,7 +20,7 @@ from model_builder.training import AveragedModel, Progress, as_input, cosine_sch
 
 @dataclass(frozen=True)
 class EmbedderRecipe:
-    """How long and how hard; the defaults are those of the shipped weights."""
+    """How long and how hard."""
 
     steps: int = 4000
     people: int = 16
