@@ -6,8 +6,8 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 
-from savant_reid.hosts.local.file_source import DEFAULT_FPS
 from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
 from savant_reid.hosts.local.gst import SECOND_NS
 from savant_reid.hosts.local.sources import Source
 
@@ -82,9 +82,9 @@ class Batcher:
             self.close()
 
     def _half_interval_ns(self) -> int:
-        """Of the fastest camera; at least 1 ms, as some containers give their clock's rate (90,000) as frame rate."""
+        """Of the fastest camera."""
         fps = max(source.stats.fps for source in self._sources)
-        return max(round(SECOND_NS / (fps or DEFAULT_FPS) / 2), SECOND_NS // 1000)
+        return round(SECOND_NS / (fps or DEFAULT_FPS) / 2)
 
     def _next_of_files(self, half_interval_ns: int) -> list[Frame]:
         heads: list[tuple[int, int, Source]] = []

@@ -9,6 +9,7 @@ from savant_reid.errors import SourceError
 from savant_reid.hosts.local.container import is_cut_short, lacks_index
 from savant_reid.hosts.local.decoder import Decoder, Picture, StreamError
 from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
 from savant_reid.hosts.local.gst import SECOND_NS
 from savant_reid.hosts.local.sources import CameraStats
 
@@ -17,8 +18,6 @@ log = logging.getLogger(__name__)
 # Two attempts to get a file's first picture: now and then decodebin loses a demuxer's error message (it filters errors
 # while it tries the element), and then waits for ever.
 OPEN_TIMEOUTS_SECONDS = (3.0, 15.0)
-# Where neither the container nor its time stamps tell: the usual camera.
-DEFAULT_FPS = 25.0
 # A container's duration counts its sound too, which often is some tenths of a second longer than the pictures.
 _DURATION_SLACK_NS = SECOND_NS
 
@@ -142,10 +141,7 @@ class FileSource:
     def _note_stats(self, width: int, height: int) -> None:
         self.stats.width, self.stats.height = width, height
         nominal = self._decoder.fps if self._decoder is not None else 0.0
-        if nominal:
-            self.stats.fps = nominal
-        elif self._last_ns > 0:
-            self.stats.fps = (self._index - 1) * SECOND_NS / self._last_ns
+        self.stats.note_fps(nominal, (self._index - 1) * SECOND_NS / self._last_ns if self._last_ns > 0 else 0.0)
 
     def _finish(self) -> None:
         self._ended = True

@@ -10,13 +10,12 @@ from typing import Any
 from savant_reid.camera_names import MOSAIC_MOUNT
 from savant_reid.hosts.local.canvas import ImageCanvas
 from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
 from savant_reid.hosts.local.mosaic import Mosaic
 from savant_reid.hosts.local.rtsp_server import RtspServer
 from savant_reid.hosts.local.stopwatch import Stopwatch
 from savant_reid.hosts.local.video_writer import VideoWriter
 from savant_reid.sinks.run_folder import MOSAIC, overlay_name
-
-DEFAULT_FPS = 10.0
 
 
 class OverlayOutputs:

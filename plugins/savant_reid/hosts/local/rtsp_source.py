@@ -85,6 +85,7 @@ class RtspSource:
         self._epoch = 0
         self._size = (0, 0)
         self._last_ns = -1
+        self._began = 0, 0  # this connection's first frame: index, time in ns
 
     @property
     def ended(self) -> bool:
@@ -169,7 +170,11 @@ class RtspSource:
             self._epoch += 1
         self._size = (width, height)
         self.stats.width, self.stats.height = width, height
-        self.stats.fps = nominal_fps or self.stats.fps
+        if not self._connected:
+            self._began = self._index, time_ns
+        index, began_ns = self._began
+        elapsed_ns = time_ns - began_ns
+        self.stats.note_fps(nominal_fps, (self._index - index) * gst.SECOND_NS / elapsed_ns if elapsed_ns > 0 else 0.0)
         frame = Frame(self.camera, self._index, time_ns, picture.image, self._epoch)
         self._index += 1
         self._connected = True

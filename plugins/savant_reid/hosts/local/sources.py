@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from savant_reid.errors import SourceError
 from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.frame_rate import first_plausible
 from savant_reid.hosts.local.gst import redact_uri
 
 
@@ -21,7 +22,7 @@ class CameraStats:
     frames: taken by the consumer. drops: by reason; `late` is a live frame the consumer had no time for, `truncated`
     a file that ended before its end (counted once, its missing frames are not known). decode_errors: damaged pictures,
     and streams that broke in the middle. reconnects: streams that came back. connection_errors: attempts that failed
-    and streams that broke. fps: as the stream says, else as measured.
+    and streams that broke. fps: as the stream says, else as measured; 0 while neither gives a rate that can be one.
     """
 
     frames: int = 0
@@ -32,6 +33,10 @@ class CameraStats:
     width: int = 0
     height: int = 0
     fps: float = 0.0
+
+    def note_fps(self, nominal: float, measured: float) -> None:
+        """The better of what the stream says and what its time stamps show; else the rate stays."""
+        self.fps = first_plausible(nominal, measured, self.fps)
 
     def drop(self, reason: str) -> None:
         self.drops[reason] = self.drops.get(reason, 0) + 1

@@ -11,6 +11,7 @@ from typing import Any
 from savant_reid.errors import ConfigError
 from savant_reid.hosts.local.bytetrack import ByteTrack
 from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
 
 # name: (smallest, largest, what it is)
 _BOUNDS = {
@@ -28,10 +29,10 @@ class TrackerSettings:
     """What the nvtracker element of a module may set for the local host; ConfigError if out of bounds.
 
     frame_rate: of streams whose own rate is not known. The other values are ByteTrack's (see there); the defaults are
-    those of the paper's code: 0.5, 0.5 + 0.1, 0.1, 0.8 and 30 frames at 30 frames per second.
+    those of the paper's code: 0.5, 0.5 + 0.1, 0.1, 0.8 and a second (30 frames at 30 frames per second).
     """
 
-    frame_rate: float = 30.0
+    frame_rate: float = DEFAULT_FPS
     high_confidence: float = 0.5
     track_activation_threshold: float = 0.6
     low_confidence: float = 0.1
