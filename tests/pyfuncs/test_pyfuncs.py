@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from savant_reid.errors import ConfigError
 from savant_reid.identity.types import Decision, Reason, RunnerUp, State, Unmatched
 from savant_reid.pyfuncs import shared
 from savant_reid.pyfuncs.gate import Gate
 from savant_reid.pyfuncs.identify import Identify
 from savant_reid.pyfuncs.overlay import Overlay, caption, identity_colour
-
 from tests.identity.scenes import FRAME_NS, People, sightings, visits
 
 
@@ -54,6 +54,35 @@ def test_gate_requests_embeddings_for_whole_people_only():
 def test_gate_names_a_wrong_setting():
     with pytest.raises(ConfigError, match=r"every_s.*found evry_s"):
         Gate(evry_s=2.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"every_s": "abc"}, "every_s: expected seconds from 0 to 86400, found 'abc'"),
+        ({"every_s": None}, "every_s: .*found None"),
+        ({"every_s": True}, "every_s: .*found True"),
+        ({"every_s": float("nan")}, "every_s: .*found nan"),
+        ({"first_every_s": -1}, "first_every_s: .*found -1"),
+        ({"settle_s": float("inf")}, "settle_s: .*found inf"),
+        ({"min_quality": 2}, "min_quality: expected a number from 0 to 1, found 2"),
+        ({"first": 1.5}, "first: expected a whole number from 0 to 1000, found 1.5"),
+        ({"first": -1}, "first: .*found -1"),
+    ],
+)
+def test_gate_names_a_value_that_cannot_be(settings, message):
+    with pytest.raises(ConfigError, match=f"gate: kwargs: {message}"):
+        Gate(**settings)
+
+
+def test_gate_takes_whole_numbers_for_seconds():
+    Gate(every_s=2, first=0, min_quality=0, good_quality=1.0)
+
+
+def test_identify_names_the_site_file_that_does_not_know_a_camera(site_file):
+    identify = Identify(str(site_file), "person_reid")
+    with pytest.raises(ConfigError, match=f"{site_file}: cameras: expected roof among them.*found door, hall"):
+        identify.process_batch([View(sightings("roof", 0, visits((1, "roof", 0, 5)), None))])
 
 
 def test_identify_settles_all_cameras_of_a_batch_together(site_file):

@@ -9,7 +9,13 @@ from savant_reid.identity.types import IdentityEvent
 
 
 class Plugin:
-    """Base of the pyfuncs. The host calls the hooks on one thread: on_start, then batches, then on_stop."""
+    """Base of the pyfuncs. The host calls the hooks on one thread: on_start, then batches, then on_stop.
+
+    embedding_model: name of the element whose embeddings the pyfunc reads, None where it reads none; the host refuses
+    a name that its module does not have.
+    """
+
+    embedding_model: str | None = None
 
     def on_start(self) -> None:
         """Called once, before the first batch."""

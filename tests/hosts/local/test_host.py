@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from savant_reid.errors import OutputError, SavantReidError
+from savant_reid.errors import ConfigError, OutputError, SavantReidError
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.host import HostRun, run_host
 from savant_reid.hosts.local.module_config import load_module
+from savant_reid.hosts.local.pipeline import Pipeline
 from savant_reid.hosts.local.sources import CameraStats
 
 MODULE = Path(__file__).parents[3] / "module" / "module.yml"
@@ -82,11 +84,45 @@ def host_run(tmp_path: Path, sink: Sink, cameras: str = "{door: {}}", **override
     return HostRun(module, [OneFrameThenSilence("door")], tmp_path, lambda: None, lambda _model: sink)
 
 
+def refused(tmp_path: Path, old: str, new: str) -> str:
+    """What a pipeline says of the project's module with one place changed."""
+    module = tmp_path / "module.yml"
+    text = MODULE.read_text()
+    assert old in text
+    module.write_text(text.replace(old, new))
+    site = tmp_path / "site.yml"
+    site.write_text("site: shop\ncameras: {door: {}}\n")
+    overrides = {"parameters.models": str(MODULE.parents[1] / "models"), "parameters.site": str(site)}
+    with pytest.raises(ConfigError) as caught:
+        Pipeline(load_module(module, overrides), {})
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["decode", "detector", "tracker", "embedder", "overlay", "encode", "sinks", "identify"]
+)
+def test_a_pyfunc_must_not_be_called_like_a_stage(tmp_path: Path, name: str) -> None:
+    message = refused(tmp_path, "name: gate\n", f"name: {name}\n")
+    assert "name: expected one that is not taken" in message
+    assert f"found {name!r}" in message
+
+
+def test_the_embeddings_that_identify_reads_must_be_the_modules(tmp_path: Path) -> None:
+    message = refused(tmp_path, "embedding_model: person_reid", "embedding_model: osnet")
+    assert "Identify: embedding_model: " in message
+    assert "'person_reid'; found 'osnet'" in message
+
+
+def test_a_wrong_setting_of_the_gate_is_refused_before_the_run(tmp_path: Path) -> None:
+    message = refused(tmp_path, "embedding_every_s: 1.5", "embedding_every_s: abc")
+    assert "every_s: expected seconds from 0 to 86400, found 'abc'" in message
+
+
 def test_an_error_of_a_stage_ends_the_run_though_a_camera_is_silent(tmp_path: Path) -> None:
     """The thread that works ahead waits for the camera's next frame, which never comes."""
     sink = Sink(None)
     error = error_of(host_run(tmp_path, sink, cameras="{roof: {}}"))
-    assert "door" in str(error)
+    assert "site.yml: cameras: expected door among them" in str(error)
     assert sink.closed == 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from savant_reid.errors import ConfigError
@@ -25,6 +26,12 @@ from savant_reid.hosts.local.stopwatch import Stopwatch
 from savant_reid.hosts.local.tracker import CameraTrackers, TrackerSettings
 from savant_reid.hosts.plugin import Plugin
 from savant_reid.identity.types import IdentityEvent
+
+MODEL_STAGES = MappingProxyType(
+    {DetectorElement: "detector", TrackerElement: "tracker", AttributeModelElement: "embedder"}
+)
+# What the host itself measures beside them.
+RESERVED_STAGES = frozenset({*MODEL_STAGES.values(), "decode", "overlay", "encode", "sinks"})
 
 
 class Stage(Protocol):
@@ -47,7 +54,8 @@ class Pipeline:
         self.embedder: Embedder | None = None
         self._module = module
         self._frame_rates = frame_rates
-        stages = [(_stage_name(element), self._stage(element)) for element in module.elements]
+        stages = list(zip(_stage_names(module), map(self._stage, module.elements), strict=True))
+        self._check_embedding_model()
         ahead = next((i + 1 for i, e in enumerate(module.elements) if isinstance(e, DetectorElement)), 0)
         self._ahead, self._rest = stages[:ahead], stages[ahead:]
 
@@ -110,6 +118,16 @@ class Pipeline:
         if self.embedder is not None:
             self.embeddings += self.embedder.embed(frames)
 
+    def _check_embedding_model(self) -> None:
+        """Whoever reads embeddings must mean those of this module's model."""
+        found = self.embedder.name if self.embedder else None
+        for plugin in self.plugins:
+            if found is not None and plugin.embedding_model not in (None, found):
+                raise ConfigError(
+                    f"{self._module.path}: {type(plugin).__name__}: embedding_model: expected the name of the module's "
+                    f"nvinfer@attribute_model, {found!r}; found {plugin.embedding_model!r}"
+                )
+
     def _check_decided(self, frames: Sequence[Frame]) -> None:
         for frame in frames:
             if len(frame.decisions) != len(frame.track_ids):
@@ -136,11 +154,19 @@ def load_draw_func(element: DrawFunc | None) -> Any | None:
     return load_class(element.module, element.class_name, element.kwargs) if element else None
 
 
-def _stage_name(element: Element) -> str:
-    if isinstance(element, DetectorElement):
-        return "detector"
-    if isinstance(element, TrackerElement):
-        return "tracker"
-    if isinstance(element, AttributeModelElement):
-        return "embedder"
-    return element.name or element.element
+def _stage_names(module: Module) -> list[str]:
+    """What each element's seconds are counted under: no two share a name, as they may run in two threads."""
+    names: list[str] = []
+    for element in module.elements:
+        name = next((name for kind, name in MODEL_STAGES.items() if isinstance(element, kind)), None)
+        if name is None:
+            name = element.name or f"{element.element}[{len(names)}]"
+            taken = RESERVED_STAGES.intersection([name]) or name in names
+            if taken:
+                others = ", ".join(sorted({*RESERVED_STAGES, *names}))
+                raise ConfigError(
+                    f"{module.path}: pipeline.elements: {element.element}: name: expected one that is not taken "
+                    f"({others}), found {name!r}"
+                )
+        names.append(name)
+    return names
