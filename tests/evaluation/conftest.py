@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+
 from savant_reid.evaluation import COLUMNS, Tracks, read_tracks
 
 Row = tuple[str, int, int | None, int, float]

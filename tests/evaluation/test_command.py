@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from click.testing import CliRunner
+
 from savant_reid.evaluation import COLUMNS
 from savant_reid.evaluation.command import evaluate_command
 

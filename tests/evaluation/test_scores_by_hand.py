@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from savant_reid.errors import DataError
 from savant_reid.evaluation import Tracks, evaluate
 from savant_reid.evaluation.hota import ALPHAS, alignment, hota

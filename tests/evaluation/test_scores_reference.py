@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from savant_reid.evaluation import Score, Tracks, evaluate, read_tracks
 from savant_reid.evaluation.hota import ALPHAS, hota
 from savant_reid.evaluation.overlap import find_overlaps

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from savant_reid.errors import DataError
 from savant_reid.evaluation import COLUMNS, read_tracks
 

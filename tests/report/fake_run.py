@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+
 from savant_reid.identity.types import Decision, EventKind, IdentityEvent, Reason, RunnerUp, Sightings, State, Unmatched
 from savant_reid.records import FrameRecord
 from savant_reid.sinks.folder_sink import open_run_sinks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from savant_reid.report.axis import Axis, clock, duration
 from savant_reid.report.lanes import draw_lanes
 from savant_reid.report.palette import camera_colours

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fake_run import CLOCK_NS, write_fake_run
+
 from savant_reid.errors import OutputError
 from savant_reid.report import write_report
 

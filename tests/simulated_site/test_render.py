@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from simulated_site.camera import Camera
 from simulated_site.looks import random_look
 from simulated_site.parts import POSE

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import yaml
+
 from simulated_site.paths import clearance
 from simulated_site.routes import NOWHERE
 from simulated_site.site import make_site

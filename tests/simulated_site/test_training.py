@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+
 from simulated_site.parts import POSE
 from simulated_site.site import make_site
 from simulated_site.training import identity_crops, random_frames

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 import yaml
+
 from simulated_site.render import render_frame
 from simulated_site.site import make_site
 from simulated_site.site_file import site_document

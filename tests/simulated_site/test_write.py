@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+
 from simulated_site.encode import VideoError, VideoWriter
 from simulated_site.render import render_frame
 from simulated_site.site import make_site

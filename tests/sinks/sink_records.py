@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from savant_reid.identity.types import Decision, EventKind, IdentityEvent, Reason, RunnerUp, Sightings, State, Unmatched
 from savant_reid.records import FrameRecord
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from sink_records import event, frame
+
 import savant_reid.sinks
 from savant_reid.identity.types import RunnerUp
 from savant_reid.sinks.frames import FramesSink
 from savant_reid.sinks.identities import IdentitiesSink
 from savant_reid.sinks.lines import read_json_lines
-from sink_records import event, frame
 
 SCHEMAS = Path(savant_reid.sinks.__file__).parent / "schemas"
 

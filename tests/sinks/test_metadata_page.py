@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+
 import savant_reid.sinks
 from savant_reid.identity.types import EventKind, Reason, State
 from savant_reid.sinks.sightings import SCHEMA_NAME, sightings_schema

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from savant_reid.errors import OutputError
 from savant_reid.identity.types import State
 from savant_reid.sinks.metrics import write_metrics

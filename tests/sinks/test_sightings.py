@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from sink_records import frame
+
 from savant_reid.errors import DataError
 from savant_reid.sinks import sightings as module
 from savant_reid.sinks.sightings import SightingsSink, embedding_model, read_sightings, sightings_schema
-from sink_records import frame
 
 FRAMES = [frame(n, {1: 4, 2: None}, embed=(2,) if n % 3 == 0 else ()) for n in range(250)]
 

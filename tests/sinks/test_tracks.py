@@ -6,10 +6,11 @@ import random
 
 import numpy as np
 import pytest
+from sink_records import SECOND_NS, event, frame
+
 from savant_reid.sinks import repairs as repairs_module
 from savant_reid.sinks import tracks as tracks_module
 from savant_reid.sinks.tracks import HEADER, TracksSink
-from sink_records import SECOND_NS, event, frame
 
 
 def write(folder, steps, **options):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from savant_reid.hosts.local.bytetrack import LIFECYCLE, ByteTrack, Event, Life, assign, iou
 
 

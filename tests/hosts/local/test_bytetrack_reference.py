@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from savant_reid.hosts.local.bytetrack import ByteTrack
 from scipy.optimize import linear_sum_assignment
+
+from savant_reid.hosts.local.bytetrack import ByteTrack
 
 REFERENCE = Path(__file__).parent / "data" / "bytetrack_reference.npz"
 # How far we and the library agree on who is who (IDF1 of one against the other), as measured with trackers 2.6.1; the

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from savant_reid.errors import ModelError
 from savant_reid.hosts.local.converters import Boxes, YoloXGrid, decode_yolo, select, suppress
 from savant_reid.hosts.local.model_schema import BoxLimits, BoxSelector, SizeLimits, SizeSelector, YoloArguments

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+
 from savant_reid.errors import SavantReidError
 from savant_reid.hosts.local import gst
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from savant_reid.hosts.local.kalman import KalmanTracks, boxes_to_xyah, xyah_to_boxes
 
 

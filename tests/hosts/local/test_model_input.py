@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from savant_reid.hosts.local.model_input import Layout, ModelInputTensor
 from savant_reid.hosts.local.model_schema import ModelInput
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from savant_reid.errors import ModelError
 from savant_reid.hosts.local.detector import Detector
 from savant_reid.hosts.local.embedder import Embedder
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.module_config import Module, load_module
-
 from tests.hosts.local.graphs import Dim, write_detector, write_embedder
 
 MODULE = Path(__file__).parents[3] / "module/module.yml"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from savant_reid.errors import ConfigError
 from savant_reid.hosts.local.model_schema import YoloXConverter
 from savant_reid.hosts.local.module_config import Module, load_module

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from savant_reid.hosts.local.detector import Detector
 from savant_reid.hosts.local.embedder import Embedder
 from savant_reid.hosts.local.frame import Frame

@@ -14,13 +14,13 @@ from itertools import islice, repeat
 
 import numpy as np
 import pytest
+
 from savant_reid.errors import OutputError, SourceError
 from savant_reid.hosts.local.batcher import Batcher
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.rtsp_server import RtspServer
 from savant_reid.hosts.local.rtsp_source import QUEUE_FRAMES, RtspSource, backoff_seconds
 from savant_reid.hosts.local.sources import open_sources
-
 from tests.hosts.local.videos import make_video, number_of, picture, probe, until
 
 QUICK_RETRY = lambda: repeat(0.05)  # noqa: E731 - the shape that RtspSource wants

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from savant_reid.errors import SourceError
 from savant_reid.hosts.local import gst
 from savant_reid.hosts.local.sources import open_source, open_sources, parse_source
-
 from tests.hosts.local.videos import SECOND_NS, ffmpeg, make_video, number_of, picture, read_all
 
 

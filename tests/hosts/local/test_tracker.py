@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from savant_reid.errors import ConfigError
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.tracker import CameraTrackers, TrackerSettings

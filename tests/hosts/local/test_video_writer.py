@@ -11,10 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from savant_reid.errors import OutputError
 from savant_reid.hosts.local.sources import open_source
 from savant_reid.hosts.local.video_writer import VideoWriter, letterbox, pad_to_even
-
 from tests.hosts.local.videos import SECOND_NS, make_video, number_of, picture, probe, read_all
 
 ENDLESS_WRITER = """

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from savant_reid.hosts.local.sources import Source
 from savant_reid.hosts.local.video_writer import VideoWriter
 
