@@ -15,6 +15,7 @@ from savant_reid.hosts.local.host import HostRun, run_host
 from savant_reid.hosts.local.module_config import load_module
 from savant_reid.hosts.local.pipeline import Pipeline
 from savant_reid.hosts.local.sources import CameraStats
+from savant_reid.hosts.plugin import Plugin
 
 MODULE = Path(__file__).parents[3] / "module" / "module.yml"
 
@@ -115,7 +116,31 @@ def test_the_embeddings_that_identify_reads_must_be_the_modules(tmp_path: Path) 
 
 def test_a_wrong_setting_of_the_gate_is_refused_before_the_run(tmp_path: Path) -> None:
     message = refused(tmp_path, "embedding_every_s: 1.5", "embedding_every_s: abc")
-    assert "every_s: expected seconds from 0 to 86400, found 'abc'" in message
+    assert "module.yml: pipeline.elements: gate: kwargs: every_s: expected seconds" in message
+
+
+class Recorder(Plugin):
+    """Notes its hooks; breaks at its start where asked to."""
+
+    def __init__(self, notes: list[str], name: str, broken: bool = False) -> None:
+        self.notes, self.name, self.broken = notes, name, broken
+
+    def on_start(self) -> None:
+        if self.broken:
+            raise ConfigError("no gallery")
+        self.notes.append(f"{self.name} starts")
+
+    def on_stop(self) -> None:
+        self.notes.append(f"{self.name} stops")
+
+
+def test_a_plugin_that_cannot_start_stops_those_that_have(tmp_path: Path) -> None:
+    notes: list[str] = []
+    pipeline = Pipeline(host_run(tmp_path, Sink(None)).module, {})
+    pipeline.plugins[:] = [Recorder(notes, "first"), Recorder(notes, "second", broken=True)]
+    with pytest.raises(ConfigError, match="no gallery"):
+        next(pipeline.run([]))
+    assert notes == ["first starts", "first stops"]
 
 
 def test_an_error_of_a_stage_ends_the_run_though_a_camera_is_silent(tmp_path: Path) -> None:

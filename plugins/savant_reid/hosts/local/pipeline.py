@@ -104,7 +104,10 @@ class Pipeline:
             self.embedder = Embedder(element, settings)
             return self._embed
         if isinstance(element, PyFuncElement):
-            plugin = load_class(element.module, element.class_name, element.kwargs)
+            try:
+                plugin = load_class(element.module, element.class_name, element.kwargs)
+            except ConfigError as error:
+                raise ConfigError(f"{self._module.path}: pipeline.elements: {error}") from error
             if not isinstance(plugin, Plugin):
                 raise ConfigError(
                     f"{self._module.path}: {element.name or element.class_name}: expected a subclass of "
