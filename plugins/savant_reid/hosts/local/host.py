@@ -17,6 +17,7 @@ from savant_reid.camera_names import MOSAIC_MOUNT
 from savant_reid.errors import ConfigError
 from savant_reid.hosts.local.batcher import Batcher
 from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
 from savant_reid.hosts.local.module_config import Module
 from savant_reid.hosts.local.overlay_outputs import OverlayOutputs
 from savant_reid.hosts.local.pipeline import Pipeline, load_draw_func
@@ -121,7 +122,8 @@ def _rtsp_server(run: HostRun, stack: ExitStack) -> RtspServer | None:
     if run.module.draw_func is None:
         raise ConfigError(f"{run.module.path}: parameters.draw_func: expected one to serve over RTSP, found none")
     mounts = [*(source.camera for source in run.sources), MOSAIC_MOUNT]
-    rtsp = RtspServer(run.serve_rtsp_port, mounts)
+    fps = max(source.stats.fps for source in run.sources) or DEFAULT_FPS
+    rtsp = RtspServer(run.serve_rtsp_port, mounts, fps=fps)
     stack.callback(rtsp.stop)
     for mount in mounts:
         log.info("watch %s", rtsp.url(mount))
@@ -133,8 +135,8 @@ def _outputs(run: HostRun, pipeline: Pipeline, rtsp: RtspServer | None, stack: E
     draw_func = load_draw_func(run.module.draw_func)
     if draw_func is None:
         return None
-    fps = {source.camera: source.stats.fps for source in run.sources}
-    outputs = OverlayOutputs(run.out, draw_func, fps, pipeline.watch, rtsp)
+    stats = {source.camera: source.stats for source in run.sources}
+    outputs = OverlayOutputs(run.out, draw_func, stats, pipeline.watch, rtsp)
     stack.callback(outputs.close)
     return outputs
 

@@ -13,6 +13,7 @@ from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
 from savant_reid.hosts.local.mosaic import Mosaic
 from savant_reid.hosts.local.rtsp_server import RtspServer
+from savant_reid.hosts.local.sources import CameraStats
 from savant_reid.hosts.local.stopwatch import Stopwatch
 from savant_reid.hosts.local.video_writer import VideoWriter
 from savant_reid.sinks.run_folder import MOSAIC, overlay_name
@@ -21,19 +22,24 @@ from savant_reid.sinks.run_folder import MOSAIC, overlay_name
 class OverlayOutputs:
     """Draws each frame once and hands the picture on.
 
-    fps: by camera, where known. rtsp: a running server, or None. Raises OutputError when a file cannot be written.
+    stats: by camera; a live camera's frame rate is not known before its first frames. rtsp: a running server, or None.
+    Raises OutputError when a file cannot be written.
     """
 
     def __init__(
-        self, out: Path, draw_func: Any, fps: Mapping[str, float], watch: Stopwatch, rtsp: RtspServer | None = None
+        self,
+        out: Path,
+        draw_func: Any,
+        stats: Mapping[str, CameraStats],
+        watch: Stopwatch,
+        rtsp: RtspServer | None = None,
     ) -> None:
         self._out = out
         self._draw_func = draw_func
-        self._fps = {camera: rate or DEFAULT_FPS for camera, rate in fps.items()}
+        self._stats = stats
         self._watch = watch
         self._rtsp = rtsp
-        self._mosaic = Mosaic(list(fps))
-        self._mosaic_fps = max(self._fps.values())
+        self._mosaic = Mosaic(list(stats))
         self._mosaic_ns: int | None = None
         self._writers: dict[str, VideoWriter] = {}
 
@@ -44,13 +50,13 @@ class OverlayOutputs:
                 self._draw_func.draw(frame, list(frame.decisions), ImageCanvas(frame.image))
                 self._mosaic.update(frame.camera, frame.image)
         for frame in frames:
-            self._put(frame.camera, overlay_name(frame.camera), frame.image, frame.time_ns, self._fps[frame.camera])
+            self._put(frame.camera, overlay_name(frame.camera), frame.image, frame.time_ns, self._fps(frame.camera))
         time_ns = max(frame.time_ns for frame in frames)
         if self._mosaic_is_due(time_ns):
             self._mosaic_ns = time_ns
             with self._watch.measure("overlay"):
                 picture = self._mosaic.render()
-            self._put(MOSAIC_MOUNT, MOSAIC, picture, time_ns, self._mosaic_fps)
+            self._put(MOSAIC_MOUNT, MOSAIC, picture, time_ns, self._fps(*self._stats))
 
     def close(self) -> None:
         """Finish all files, even when one of them fails."""
@@ -63,7 +69,11 @@ class OverlayOutputs:
 
         By the distance to the last one, whichever way: a clock that leaps ahead once must not stop the mosaic.
         """
-        return self._mosaic_ns is None or abs(time_ns - self._mosaic_ns) >= 0.9e9 / self._mosaic_fps
+        return self._mosaic_ns is None or abs(time_ns - self._mosaic_ns) >= 0.9e9 / self._fps(*self._stats)
+
+    def _fps(self, *cameras: str) -> float:
+        """Frame rate of the fastest of the cameras, as far as it is known by now."""
+        return max(self._stats[camera].fps for camera in cameras) or DEFAULT_FPS
 
     def _put(self, mount: str, name: str, image: Any, time_ns: int, fps: float) -> None:
         with self._watch.measure("encode"):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from savant_reid.errors import OutputError
 from savant_reid.hosts.local import gst
+from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
 from savant_reid.hosts.local.video_writer import pad_to_even
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class RtspServer:
     A GLib main loop runs in its own thread. `push` never waits. Clients that come before the first picture wait for it.
     """
 
-    def __init__(self, port: int, mounts: Sequence[str], *, host: str = "0.0.0.0", fps: float = 10.0) -> None:
+    def __init__(self, port: int, mounts: Sequence[str], *, host: str = "0.0.0.0", fps: float = DEFAULT_FPS) -> None:
         """port: 0 takes a free one, see `port`. fps: nominal, says how far keyframes are apart (one second).
 
         Raises OutputError when the port cannot be used.
