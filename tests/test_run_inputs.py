@@ -86,10 +86,11 @@ def test_sources_come_from_the_site_file_with_its_folder(shop):
     assert chosen.pairs([]) == [("door", str(shop.parent / "videos/door.mp4")), ("hall", "rtsp://h/1")]
     assert chosen.pairs([("door", "x.mp4")]) == [("door", "x.mp4")]
     assert chosen.files(chosen.pairs([]), None) == [shop.parent / "videos/door.mp4", shop]
-    with pytest.raises(
-        ConfigError, match=r"site.yml: cameras.entrance: expected a source here or --source entrance=URI"
-    ):
+    with pytest.raises(ConfigError, match=r"found neither \(.*site.yml names no source\)"):
         choose([]).pairs([])
+    shop.write_text(shop.read_text().replace("{source: 'rtsp://h/1'}", "{}"))
+    with pytest.raises(ConfigError, match=r"shop.yml: cameras.hall: expected a source here or --source hall=URI"):
+        choose([], given=shop).pairs([])
 
 
 def test_the_copy_of_the_site_still_finds_its_videos(shop, tmp_path):

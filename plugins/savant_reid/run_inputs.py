@@ -16,6 +16,7 @@ from savant_reid.site import Site, load_site, moved_site, site_document, site_of
 
 log = logging.getLogger(__name__)
 
+NO_CAMERA = "expected --source CAMERA=URI or a site file with sources, found neither"
 SITE_KEY = "parameters.site"
 # The variable by which module.yml lets the environment name its site.
 SITE_VARIABLE = "SAVANT_REID_SITE"
@@ -34,6 +35,8 @@ class ChosenSite:
         """Cameras and their addresses: the command line's, else the site file's."""
         if given:
             return list(given)
+        if not any(camera.source for camera in self.site.cameras.values()):
+            raise ConfigError(f"{NO_CAMERA} ({self.file} names no source)")
         pairs = []
         for name, camera in self.site.cameras.items():
             if camera.source is None:
@@ -80,7 +83,7 @@ def choose_site(module: Module, overrides: Mapping[str, str], given: Path | None
 
 def _names_alone(why: str, cameras: Sequence[str]) -> ChosenSite:
     if not cameras:
-        raise ConfigError("expected --source CAMERA=URI or a site file with sources, found neither")
+        raise ConfigError(NO_CAMERA)
     if len(cameras) > 1:
         log.warning(
             "%s: nothing is known of the ways between the cameras, so any walk in any time is taken for possible; "
