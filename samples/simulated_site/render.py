@@ -9,10 +9,10 @@ import numpy as np
 from simulated_site.site import Site
 from simulated_site.stage import Seen
 
-MIN_VISIBILITY = 0.25
+# Who shows a third of the figure can be recognised by a person at the monitor; who shows less is hidden or gone.
+MIN_SHOWN = 1 / 3
 MIN_HEIGHT_PX = 32
 MIN_WIDTH_PX = 10
-MIN_INSIDE = 0.5  # of the whole figure's box
 
 
 class TruthRow(NamedTuple):
@@ -34,12 +34,16 @@ def frame_time_ns(frame: int, fps: int) -> int:
     return frame * 1_000_000_000 // fps
 
 
-def _counts(s: Seen) -> bool:
+def _shown(s: Seen) -> float:
+    """Share of the whole figure that can be seen: what neither the frame's border nor anything nearer takes away."""
     left, top, right, bottom = s.inside
     whole = (s.whole[2] - s.whole[0]) * (s.whole[3] - s.whole[1])
-    inside = (right - left) * (bottom - top) >= MIN_INSIDE * whole
-    large = bottom - top >= MIN_HEIGHT_PX and right - left >= MIN_WIDTH_PX
-    return s.visibility >= MIN_VISIBILITY and large and inside
+    return s.visibility * (right - left) * (bottom - top) / max(whole, 1e-9)
+
+
+def _counts(s: Seen) -> bool:
+    left, top, right, bottom = s.inside
+    return _shown(s) >= MIN_SHOWN and bottom - top >= MIN_HEIGHT_PX and right - left >= MIN_WIDTH_PX
 
 
 def render_frame(site: Site, camera_name: str, frame_index: int) -> tuple[np.ndarray, list[TruthRow]]:
@@ -69,7 +73,7 @@ def render_frame(site: Site, camera_name: str, frame_index: int) -> tuple[np.nda
                     top,
                     right - left,
                     bottom - top,
-                    round(s.visibility, 3),
+                    round(_shown(s), 3),
                     time_ns,
                 )
             )

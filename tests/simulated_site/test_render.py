@@ -10,7 +10,7 @@ import pytest
 from simulated_site.camera import Camera
 from simulated_site.looks import random_look
 from simulated_site.parts import POSE
-from simulated_site.render import MIN_HEIGHT_PX, MIN_VISIBILITY, MIN_WIDTH_PX, render_frame
+from simulated_site.render import MIN_HEIGHT_PX, MIN_SHOWN, MIN_WIDTH_PX, render_frame
 from simulated_site.rooms import Room, box
 from simulated_site.site import make_site
 from simulated_site.stage import Stage
@@ -107,7 +107,7 @@ def test_frames_are_deterministic_and_rows_keep_the_rules():
         assert row.track_id == ""
         assert 1 <= row.global_id <= 8
         assert row.time_ns == row.frame * 100_000_000
-        assert MIN_VISIBILITY <= row.confidence <= 1.0
+        assert round(MIN_SHOWN, 3) <= row.confidence <= 1.0
         assert row.width >= MIN_WIDTH_PX
         assert row.height >= MIN_HEIGHT_PX
         assert row.left >= 0
