@@ -38,7 +38,8 @@ def _shown(s: Seen) -> float:
     """Share of the whole figure that can be seen: what neither the frame's border nor anything nearer takes away."""
     left, top, right, bottom = s.inside
     whole = (s.whole[2] - s.whole[0]) * (s.whole[3] - s.whole[1])
-    return s.visibility * (right - left) * (bottom - top) / max(whole, 1e-9)
+    # The clipped box is rounded outwards to whole pixels: it may be a little larger than the figure.
+    return s.visibility * min(1.0, (right - left) * (bottom - top) / max(whole, 1e-9))
 
 
 def _counts(s: Seen) -> bool:
