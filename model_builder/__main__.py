@@ -33,10 +33,14 @@ def main() -> None:
 @click.argument("kind", type=click.Choice(["detector", "embedder", "all"]))
 @click.option("--out", type=click.Path(path_type=Path), default=Path("models"), show_default=True)
 @click.option("--quick", is_flag=True, help="Minutes instead of an hour; shows that all parts work, gives poor models.")
+@click.option("--threads", default=os.cpu_count(), show_default=True, help="Of PyTorch; 1 where the cores are shared.")
 @cache_option
 @workers_option
-def train(kind: str, out: Path, quick: bool, cache: Path, workers: int) -> None:
+def train(kind: str, out: Path, quick: bool, threads: int, cache: Path, workers: int) -> None:
     """Trains, exports, evaluates and writes the card."""
+    import torch
+
+    torch.set_num_threads(threads)
     jobs: dict[str, Callable[..., None]] = {"detector": _train_detector, "embedder": _train_embedder}
     for name in jobs if kind == "all" else (kind,):
         jobs[name](out, quick, cache, workers)

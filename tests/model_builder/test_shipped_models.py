@@ -93,8 +93,8 @@ def test_card_belongs_to_the_file(name: str) -> None:
 
 def test_cards_claim_figures_good_enough_for_the_demo() -> None:
     detector, embedder = (card_of(name)["evaluation"] for name in NAMES)
-    assert detector["ap50"] >= 0.9
-    assert embedder["rank1"] >= 0.9
+    assert detector["ap50"] >= 0.93
+    assert embedder["rank1"] >= 0.87
 
 
 def test_both_models_together_stay_small() -> None:
