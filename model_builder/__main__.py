@@ -79,12 +79,12 @@ def _train_detector(out: Path, quick: bool, cache: Path, workers: int) -> None:
     import torch
 
     from model_builder.export import export_onnx
-    from model_builder.train_detector import INPUT_HW, DetectorRecipe, train_detector
+    from model_builder.train_detector import EXPORT_HW, DetectorRecipe, train_detector
 
     frames = data.frame_set(cache, data.TRAIN_SEED, (QUICK_FRAMES if quick else FRAMES)[0], workers)
     recipe = DetectorRecipe()
     model = train_detector(frames, replace(recipe, epochs=2) if quick else recipe)
-    example = torch.rand(1, 3, *INPUT_HW)
+    example = torch.rand(1, 3, *EXPORT_HW)
     export_onnx(model, example, "output0", model_file(out, "detector"), metadata_of("detector"))
 
 

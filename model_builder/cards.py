@@ -20,7 +20,7 @@ _DETECTOR_CARD: dict[str, Any] = {
     "architecture": "anchor-free one-class detector, CSP backbone, top-down and bottom-up neck, strides 8, 16 and 32",
     "input": {
         "name": "images",
-        "shape": ["batch", 3, 192, 320],
+        "shape": ["batch", 3, 288, 512],
         "dtype": "float32",
         "layout": "NCHW",
         "color_format": "rgb",
@@ -31,7 +31,7 @@ _DETECTOR_CARD: dict[str, Any] = {
     "normalisation": {"scale_factor": 0.00392156862745098, "offsets": [0.0, 0.0, 0.0], "where": "outside the graph"},
     "output": {
         "name": "output0",
-        "shape": ["batch", 5, 1260],
+        "shape": ["batch", 5, 3024],
         "dtype": "float32",
         "layout": "YOLOv8's: xc, yc, w, h in input pixels, then one score per class after the sigmoid; no NMS",
         "classes": ["person"],

@@ -17,6 +17,9 @@ from model_builder.losses import detection_loss
 from model_builder.training import AveragedModel, Progress, as_input, cosine_schedule, half_precision, optimizer_of
 
 INPUT_HW = (192, 320)
+# Trained on small pictures, which is quick, and run on larger ones: far people then have the size that it knows best.
+# At 320x192 the same weights find 92 to 94 % of the people that they find 96 to 97 % of at 512x288 (two demo sites).
+EXPORT_HW = (288, 512)
 # Less of a person than this can be seen: neither asked for nor punished.
 LEAST_VISIBILITY = 0.25
 

@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pytest
 
+from savant_reid.identity.camera_means import CameraMeans
 from savant_reid.identity.gate import EmbeddingGate, GateSettings
 from savant_reid.identity.quality import covered_shares, qualities, touches_border
 from savant_reid.identity.score_model import MOST_NATS, RunningNormal, ScoreModel
 from savant_reid.identity.topology import COMES_BACK, EARLY, LATE, UNDECLARED, Topology, Window
-from savant_reid.identity.tracklet import Evidence
+from savant_reid.identity.tracklet import Evidence, trimmed_mean
 from tests.identity.scenes import FRAME_NS, People, sightings, visits
 
 
@@ -70,6 +71,19 @@ def test_the_gate_forgets_tracks_that_are_gone():
     assert len(gate._cameras["door"].tracks) < 10
 
 
+def test_the_gate_looks_again_after_a_crossing():
+    """Seen often enough, then covered by somebody nearer for a second: two quick looks follow."""
+    gate = EmbeddingGate(GateSettings(first=2, first_every_s=0.2, every_s=5.0, after_crossing=2))
+    asked = []
+    for step in range(60):
+        seen = sightings("door", step * FRAME_NS, visits((1, "door", 0, 99), (2, "door", 0, 99)), None)
+        if 30 <= step < 40:
+            seen.boxes[1] = seen.boxes[0] + [10, 10, 0, 0]
+        if gate.due(seen)[0]:
+            asked.append(step)
+    assert asked == [0, 2, 40, 42]
+
+
 def test_the_gate_keeps_each_cameras_own_time():
     """Two cameras a minute apart: neither makes the gate forget the other's tracks."""
     gate, asked = EmbeddingGate(GateSettings()), {"door": 0, "hall": 0}
@@ -104,28 +118,28 @@ def test_the_gate_waits_a_moment_for_a_better_view():
 def test_evidence_leaves_out_what_does_not_belong():
     people, evidence = People(1, noise=0.02), Evidence(12)
     for person in (1, 1, 2, 1, 1, 2):
-        evidence.add(people.crop(person), 0.8)
-    assert evidence.mean() @ people.crop(1) > 0.97
+        evidence.add(people.crop(person), 0.8, 0)
+    assert trimmed_mean(evidence.embeddings, evidence.qualities) @ people.crop(1) > 0.97
 
 
 def test_evidence_is_bounded_and_drops_the_poorest():
     people, evidence = People(2), Evidence(3)
     for quality in (0.9, 0.1, 0.8, 0.7):
-        evidence.add(people.crop(1), quality)
+        evidence.add(people.crop(1), quality, 0)
     assert len(evidence) == 3
     assert sorted(evidence._quality) == [0.7, 0.8, 0.9]
     assert evidence.seen == 4
-    assert evidence.halves() is None
 
 
 def test_running_normal_matches_numpy_and_forgets():
     rng = np.random.default_rng(0)
     values = rng.normal(0.6, 0.1, 300)
-    normal = RunningNormal(0.0, 1.0, prior_weight=0.0)
+    normal = RunningNormal(0.6, 0.1, prior_weight=6.0)
     for value in values:
         normal.add(float(value))
-    assert normal.mean == pytest.approx(values.mean())
-    assert normal.variance == pytest.approx(values.var())
+    # Drawing in what lies beyond two standard deviations narrows a normal by some 8 %.
+    assert normal.mean == pytest.approx(values.mean(), abs=0.01)
+    assert normal.variance**0.5 == pytest.approx(values.std(), rel=0.2)
     for value in rng.normal(0.2, 0.1, 4000):
         normal.add(float(value))
     assert normal.mean == pytest.approx(0.2, abs=0.02)
@@ -136,8 +150,35 @@ def test_log_ratio_is_that_of_two_normals():
     same, cross = model.log_ratios(np.array([0.7, 0.7], np.float32), np.array([True, False]))
     # Pooled variance 0.01: (0.8 - 0.4) / 0.01 * (0.7 - 0.6) = 4.
     assert same == pytest.approx(4.0, abs=1e-4)
-    # Across cameras 0.8 becomes 0.4 + 0.73 * 0.4 = 0.692, the variance (0.01 * 2.56 + 0.01) / 2 = 0.0178.
-    assert cross == pytest.approx(0.292 / 0.0178 * (0.7 - 0.546), abs=1e-3)
+    # Across cameras 0.8 becomes 0.4 + 0.9 * 0.4 = 0.76, the variance (0.01 * 1.69 + 0.01) / 2 = 0.01345.
+    assert cross == pytest.approx(0.36 / 0.01345 * (0.7 - 0.58), abs=1e-3)
+
+
+def test_tracks_that_swap_persons_do_not_blur_what_one_person_looks_like():
+    model, rng = ScoreModel(same_mean=0.8, std=0.1), np.random.default_rng(1)
+    for sample in range(400):
+        model.same.add(-0.3 if sample % 20 == 0 else float(rng.normal(0.85, 0.05)))
+    assert model.same.mean == pytest.approx(0.85, abs=0.03)
+    assert model.same.variance**0.5 < 0.08
+
+
+def test_surprise_is_the_tail_of_the_strangers():
+    model = ScoreModel(different_mean=0.4, std=0.1)
+    surprises = model.surprises(np.array([0.4, 0.4 + 0.23263, -math.inf], np.float32))
+    # Half of all strangers are more alike than their mean; 1 % are by 2.3263 standard deviations (normal tables).
+    np.testing.assert_allclose(np.exp(-surprises), [0.5, 0.01, 1.0], rtol=1e-3)
+
+
+def test_camera_means_lean_on_the_site_and_the_site_on_zero():
+    means = CameraMeans(2, 2)
+    means.add(0, np.array([1.0, 0.0], np.float32))
+    # One tracklet: the site's mean is 1 / (1 + 4), the camera's (1 + 8 / 5) / (1 + 8), and camera 1 has the site's.
+    np.testing.assert_allclose(means.means[:, 0], [(1 + 8 / 5) / 9, 8 / 5 / 8], rtol=1e-6)
+    for _ in range(3000):
+        means.add(0, np.array([1.0, 0.0], np.float32))
+        means.add(1, np.array([0.0, 1.0], np.float32))
+    np.testing.assert_allclose(means.means, np.eye(2), atol=0.02)
+    assert means.version < 150
 
 
 def test_log_ratio_is_bounded_and_nothing_stays_nothing():

@@ -14,8 +14,8 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 MODELS = Path(__file__).parents[2] / "models"
 NAMES = ("person-detector-demo", "person-reid-demo")
-INPUT_HW = {"person-detector-demo": (192, 320), "person-reid-demo": (128, 64)}
-OUTPUT = {"person-detector-demo": ("output0", [5, 1260]), "person-reid-demo": ("embedding", [256])}
+INPUT_HW = {"person-detector-demo": (288, 512), "person-reid-demo": (128, 64)}
+OUTPUT = {"person-detector-demo": ("output0", [5, 3024]), "person-reid-demo": ("embedding", [256])}
 
 
 def file_of(name: str) -> Path:

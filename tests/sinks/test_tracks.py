@@ -97,6 +97,18 @@ def test_a_track_split_off_and_given_back_ends_with_the_last_word(tmp_path, rows
     assert set(rows_of(tmp_path).values()) == {7}
 
 
+def test_a_swap_in_the_middle_of_a_track_is_told_afterwards(tmp_path, rows_of):
+    """Person 7 until frame 20, said to be 7 until 30, sought until 40, known as 8 from then on."""
+    said = [7] * 30 + [None] * 10 + [8] * 20
+    steps = [frame(n, {1: who}) for n, who in enumerate(said)]
+    swap = event(
+        "split", 7, time_ns=40 * SECOND_NS // 10, camera="door", track_id=1, other_id=8, since_ns=20 * SECOND_NS // 10
+    )
+    write(tmp_path, [*steps[:40], [swap], *steps[40:]], hold_seconds=0.5).close()
+    rows = rows_of(tmp_path)
+    assert [rows["door", n, 1] for n in range(60)] == [7] * 20 + [8] * 40
+
+
 @pytest.mark.parametrize("hold_seconds", [0.1, 5])
 def test_a_name_given_afterwards_never_stands_twice_in_a_frame(tmp_path, rows_of, hold_seconds):
     """Track 2 turns out to be 7 at frame 30, while track 1 was 7 until frame 20 (lost, and found under a new track)."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.identity.gallery import Gallery
-from savant_reid.identity.score_model import ScoreModel
+from savant_reid.identity.learning import Learner
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.tracklets import LiveTracklets
@@ -24,12 +24,14 @@ class Candidates:
     """The best answers for one tracklet, most probable first.
 
     global_ids: (k,). odds: (k,) log-odds of "this identity" against "nobody known": the appearance's log-likelihood
-    ratio plus the log prior of the walk. arrivals: (k,) that log prior. novelty: probability of "nobody known".
+    ratio plus the log prior of the walk. arrivals: (k,) that log prior. surprises: (k,) how unlikely it is, in nats,
+    that a stranger looks this much alike, less what the walk takes from that. novelty: probability of "nobody known".
     """
 
     global_ids: NDArray[np.int64]
     odds: NDArray[np.float64]
     arrivals: NDArray[np.float64]
+    surprises: NDArray[np.float64]
     novelty: float
 
     def probability(self, at: int) -> float:
@@ -53,23 +55,24 @@ class Candidates:
 class CandidateFinder:
     """Compares a tracklet with the whole gallery under the topology."""
 
-    def __init__(self, gallery: Gallery, topology: Topology, scores: ScoreModel, live: LiveTracklets) -> None:
+    def __init__(self, gallery: Gallery, topology: Topology, learner: Learner, live: LiveTracklets) -> None:
         self._gallery = gallery
         self._topology = topology
-        self._scores = scores
+        self._learner = learner
         self._live = live
 
     def find(self, tracklet: Tracklet) -> Candidates:
         """Candidates for a tracklet with evidence; its own identity competes without what it gave itself."""
         gallery = self._gallery
-        similarities, same_camera = gallery.similarities(tracklet.evidence.mean(), tracklet.serial, tracklet.camera)
-        likelihood = self._scores.log_ratios(similarities, same_camera)
+        probe = self._learner.probe(tracklet)
+        similarities, same_camera = gallery.similarities(probe, tracklet.serial, tracklet.camera)
         arrivals = self._arrivals(tracklet)
-        odds = likelihood + arrivals
+        odds = self._learner.scores.log_ratios(similarities, same_camera) + arrivals
         order = np.argsort(-odds, kind="stable")[:MOST_CANDIDATES]
         order = order[np.isfinite(odds[order])]
+        surprises = self._learner.scores.surprises(similarities[order]) + arrivals[order]
         novelty = 1.0 / (1.0 + float(np.exp(odds[np.isfinite(odds)]).sum()))
-        return Candidates(gallery.global_ids[order].copy(), odds[order], arrivals[order], novelty)
+        return Candidates(gallery.global_ids[order].copy(), odds[order], arrivals[order], surprises, novelty)
 
     def _arrivals(self, tracklet: Tracklet) -> NDArray[np.float64]:
         """(size,) log prior of each identity walking in here now; -inf where it was seen elsewhere at that time.

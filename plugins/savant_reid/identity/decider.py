@@ -1,8 +1,10 @@
 """Joint decisions: everybody who is due, and those whose identity they claim, are settled in one assignment.
 
-Accepting a match takes a likelihood ratio of at least 1 / FPIR against "nobody known". If the ratio is calibrated, a
-person never seen before reaches that with a probability of at most FPIR (Markov's inequality on the likelihood ratio,
-whose mean under "never seen" is 1), however many identities share the prior.
+The answer is the most probable one. Whether it may be called confirmed is another question: a match must also pass a
+test at the asked FPIR. A stranger would look this much alike with a probability of at most FPIR times the share of the
+prior that this identity has; the shares of all identities add up to one at the most, so by the union bound a person
+never seen before is confirmed as anybody known with a probability of at most FPIR (a weighted Bonferroni test), as far
+as the model of "different people" holds.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ FORBIDDEN = -1e9
 class Verdict:
     """One tracklet's answer. global_id: 0 says "nobody known" (a founder keeps its own identity by that).
 
-    odds: log-odds of the answer against "nobody known"; arrival: its log prior.
+    odds: log-odds of the answer against "nobody known"; arrival: its log prior. proven: a match that passes the test
+    at the asked FPIR, or a novelty.
     """
 
     tracklet: Tracklet
@@ -35,6 +38,7 @@ class Verdict:
     runner_up: tuple[int, float] | None
     odds: float = 0.0
     arrival: float = 0.0
+    proven: bool = True
 
 
 class Decider:
@@ -47,7 +51,7 @@ class Decider:
         self._live = live
         self._topology = topology
         self._tuning = tuning
-        self._needed = float(np.log(1.0 / policy.target_fpir))
+        self._needed = float(-np.log(policy.target_fpir))
 
     def decide(self, due: Sequence[Tracklet]) -> list[Verdict]:
         """One verdict per tracklet in `due` and per holder drawn in."""
@@ -84,8 +88,11 @@ class Decider:
         return all(self._topology.can_share(tracklet.camera, other.camera) for other in others)
 
     def _value(self, tracklet: Tracklet, candidates: Candidates, at: int) -> float:
-        bonus = self._tuning.stickiness if candidates.global_ids[at] == tracklet.global_id else 0.0
-        return float(candidates.odds[at]) - self._needed + bonus
+        """What this answer is worth against "nobody known", which is worth 0."""
+        odds = float(candidates.odds[at])
+        if candidates.global_ids[at] == tracklet.global_id:
+            return odds + self._tuning.stickiness
+        return odds if odds > 0.0 else FORBIDDEN
 
     def _value_of_novelty(self, tracklet: Tracklet) -> float:
         """Being somebody new: a founder gives up what it founded only for a clearly better answer."""
@@ -99,7 +106,7 @@ class Decider:
         while waiting:
             tracklet = waiting.pop()
             found[tracklet] = candidates = self._finder.find(tracklet)
-            claimed = set(candidates.global_ids[candidates.odds > self._needed].tolist())
+            claimed = set(candidates.global_ids[candidates.odds > 0.0].tolist())
             drawn = [h for h in holders if h.global_id in claimed and not self._may_share(tracklet, [h])]
             waiting += [holder for holder in drawn if holder not in found and holder not in waiting]
         return dict(sorted(found.items(), key=lambda item: item[0].serial))
@@ -111,17 +118,17 @@ class Decider:
             for other, global_id in chosen.items()
             if global_id and other is not tracklet and not self._may_share(tracklet, [other])
         }
-        return _answer(tracklet, found[tracklet].without_taken(taken), chosen[tracklet])
+        return self._answer(tracklet, found[tracklet].without_taken(taken), chosen[tracklet])
 
-
-def _answer(tracklet: Tracklet, candidates: Candidates, chosen: int) -> Verdict:
-    stays = chosen or (tracklet.global_id if tracklet.founder else 0)
-    rivals = [(i, g) for i, g in enumerate(candidates.global_ids.tolist()) if g != stays]
-    runner_up = (rivals[0][1], candidates.probability(rivals[0][0])) if rivals else None
-    if not chosen:
-        # A founder's own identity is no rival of it, whoever else has fed that identity since.
-        probability = candidates.novelty + (candidates.probability_of(stays) if stays else 0.0)
-        return Verdict(tracklet, 0, probability, runner_up)
-    at = candidates.global_ids.tolist().index(chosen)
-    odds, arrival = float(candidates.odds[at]), float(candidates.arrivals[at])
-    return Verdict(tracklet, chosen, candidates.probability(at), runner_up, odds, arrival)
+    def _answer(self, tracklet: Tracklet, candidates: Candidates, chosen: int) -> Verdict:
+        stays = chosen or (tracklet.global_id if tracklet.founder else 0)
+        rivals = [(i, g) for i, g in enumerate(candidates.global_ids.tolist()) if g != stays]
+        runner_up = (rivals[0][1], candidates.probability(rivals[0][0])) if rivals else None
+        if not chosen:
+            # A founder's own identity is no rival of it, whoever else has fed that identity since.
+            probability = candidates.novelty + (candidates.probability_of(stays) if stays else 0.0)
+            return Verdict(tracklet, 0, probability, runner_up)
+        at = candidates.global_ids.tolist().index(chosen)
+        odds, arrival = float(candidates.odds[at]), float(candidates.arrivals[at])
+        proven = bool(candidates.surprises[at] >= self._needed)
+        return Verdict(tracklet, chosen, candidates.probability(at), runner_up, odds, arrival, proven)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from savant_reid.identity.camera_means import CameraMeans
+
 Floats = NDArray[np.float32]
 # Two embeddings more alike than this tell nothing new about a person.
 REDUNDANT = 0.97
@@ -19,14 +21,15 @@ class GalleryFull(Exception):
 
 
 class Gallery:
-    """capacity identities x `prototypes` embeddings of length `dimension`, exact search.
+    """capacity identities x `prototypes` embeddings, exact search among them without their cameras' means.
 
     A prototype's source is the serial of the tracklet that gave it, from 1; 0 marks an empty place.
     Columns, by row: global_ids int64; last_seen_ns int64 and last_camera (by tracklets that have ended);
     created_ns; embeddings_seen; confirmed.
     """
 
-    def __init__(self, capacity: int, prototypes: int, dimension: int) -> None:
+    def __init__(self, capacity: int, prototypes: int, means: CameraMeans) -> None:
+        dimension = means.means.shape[1]
         self.capacity = capacity
         self.size = 0
         self.global_ids = np.zeros(capacity, np.int64)
@@ -35,7 +38,10 @@ class Gallery:
         self.created_ns = np.zeros(capacity, np.int64)
         self.embeddings_seen = np.zeros(capacity, np.int64)
         self.confirmed = np.zeros(capacity, bool)
+        self._means = means
+        self._means_version = means.version
         self._prototypes = np.zeros((capacity, prototypes, dimension), np.float32)
+        self._centred = np.zeros((capacity, prototypes, dimension), np.float32)
         self._quality = np.zeros((capacity, prototypes), np.float32)
         self._source = np.zeros((capacity, prototypes), np.int64)
         self._camera = np.zeros((capacity, prototypes), np.int64)
@@ -64,7 +70,15 @@ class Gallery:
         last = self.size - 1
         self.size -= 1
         columns = (self.global_ids, self.last_seen_ns, self.last_camera, self.created_ns, self.embeddings_seen)
-        for column in (*columns, self.confirmed, self._prototypes, self._quality, self._source, self._camera):
+        for column in (
+            *columns,
+            self.confirmed,
+            self._prototypes,
+            self._centred,
+            self._quality,
+            self._source,
+            self._camera,
+        ):
             column[row] = column[last]
         if row != last:
             self._row_of[int(self.global_ids[row])] = row
@@ -96,21 +110,22 @@ class Gallery:
     def drop_source(self, row: int, source: int) -> None:
         """Remove what tracklet `source` gave to `row` (it turned out to be somebody else)."""
         keep = np.flatnonzero((self._source[row] > 0) & (self._source[row] != source))
-        for table in (self._prototypes, self._quality, self._source, self._camera):
+        for table in (self._prototypes, self._centred, self._quality, self._source, self._camera):
             kept = table[row, keep].copy()
             table[row] = 0
             table[row, : len(keep)] = kept
 
     def similarities(self, probe: Floats, exclude_source: int, camera: int) -> tuple[Floats, NDArray[np.bool_]]:
-        """Similarity of `probe` (D,) to every identity, leaving out what the probe's own tracklet gave.
+        """Similarity of `probe` (D,), centred, to every identity, leaving out what the probe's own tracklet gave.
 
         Returns (size,) float32, the mean over the two most alike prototypes, -inf for an identity with none left; and
         (size,) bool, True where the most alike prototype was seen by `camera`.
         """
-        n, per, dimension = self.size, self._prototypes.shape[1], self._prototypes.shape[2]
+        n, per, dimension = self.size, self._centred.shape[1], self._centred.shape[2]
         if n == 0:
             return np.zeros(0, np.float32), np.zeros(0, bool)
-        cosines = (self._prototypes[:n].reshape(n * per, dimension) @ probe).reshape(n, per)
+        self._follow_means()
+        cosines = (self._centred[:n].reshape(n * per, dimension) @ probe).reshape(n, per)
         usable = (self._source[:n] > 0) & (self._source[:n] != exclude_source)
         cosines[~usable] = -np.inf
         best = cosines.argmax(axis=1)
@@ -121,8 +136,16 @@ class Gallery:
         similarity = np.where(np.isfinite(second), 0.5 * (top + second), top)
         return similarity.astype(np.float32), self._camera[rows, best] == camera
 
+    def _follow_means(self) -> None:
+        """Centre everything anew after the means in use have changed."""
+        if self._means_version != self._means.version:
+            self._means_version = self._means.version
+            n = self.size
+            self._centred[:n] = self._means.centred(self._camera[:n], self._prototypes[:n])
+
     def _put(self, row: int, at: int, embedding: Floats, quality: float, source: int, camera: int) -> None:
         self._prototypes[row, at], self._quality[row, at] = embedding, quality
+        self._centred[row, at] = self._means.centred(camera, embedding)
         self._source[row, at], self._camera[row, at] = source, camera
 
     def _replace_most_redundant(self, row: int, embedding: Floats, quality: float, source: int, camera: int) -> None:

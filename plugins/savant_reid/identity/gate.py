@@ -1,4 +1,7 @@
-"""Who is worth an embedding in this frame: new people often, known ones now and then, hidden ones never."""
+"""Who is worth an embedding in this frame: new people often, known ones now and then, hidden ones never.
+
+Where two people cross, trackers confuse them: whoever comes out of a crossing is looked at quickly, like a new one.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from savant_reid.identity.quality import qualities
+from savant_reid.identity.quality import crossing, qualities
 from savant_reid.identity.types import Sightings
 
 
@@ -16,7 +19,8 @@ class GateSettings:
     """first: embeddings taken quickly from a new track, one every `first_every_s`; then one every `every_s`.
 
     min_quality: below, a crop is skipped (see quality.py). settle_s: a person worse than `good_quality` is skipped
-    for this long at first, in the hope of a better view.
+    for this long at first, in the hope of a better view. crossing_share: two people cross while one shares more than
+    this of a box with the other; after_crossing: quick embeddings taken when that is over.
     """
 
     first: int = 4
@@ -25,6 +29,8 @@ class GateSettings:
     min_quality: float = 0.15
     good_quality: float = 0.45
     settle_s: float = 0.6
+    crossing_share: float = 0.3
+    after_crossing: int = 2
 
 
 @dataclass
@@ -35,6 +41,7 @@ class _Track:
     seen_ns: int
     asked_ns: int | None
     asked: int = 0
+    crosses: bool = False
 
 
 @dataclass
@@ -64,9 +71,13 @@ class EmbeddingGate:
         now_ns = sightings.time_ns
         camera = self._cameras.setdefault(sightings.camera, _Camera(now_ns))
         worth = qualities(sightings.boxes, sightings.confidences, sightings.frame_size)
+        crosses = crossing(sightings.boxes, self.settings.crossing_share).tolist()
         due = np.zeros(len(sightings), bool)
         for row, track_id in enumerate(sightings.track_ids.tolist()):
             track = camera.tracks.setdefault(track_id, _Track(now_ns, now_ns, None))
+            if track.crosses and not crosses[row]:
+                track.asked = min(track.asked, self.settings.first - self.settings.after_crossing)
+            track.crosses = crosses[row]
             due[row] = self._ask(track, now_ns, float(worth[row]))
         camera.forget(now_ns, self.FORGET_S)
         return due

@@ -27,13 +27,15 @@ class Ledger:
         other_id: int | None = None,
         reason: str = "",
         evidence: dict[str, float] | None = None,
+        since_ns: int | None = None,
     ) -> None:
         camera = self._cameras[tracklet.camera] if tracklet else None
         track_id = tracklet.track_id if tracklet else None
         self.counts[kind.value] += 1
-        self._events.append(
-            IdentityEvent(kind, self.clock.now_ns, global_id, camera, track_id, other_id, reason, evidence or {})
+        event = IdentityEvent(
+            kind, self.clock.now_ns, global_id, camera, track_id, other_id, reason, evidence or {}, since_ns
         )
+        self._events.append(event)
 
     def take(self) -> list[IdentityEvent]:
         """Events since the last call."""

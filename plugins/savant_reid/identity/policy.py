@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Policy:
     """The user's part; validated where it is read (site.yml), trusted here.
 
-    target_fpir: asked probability that a person never seen before is taken for a known one.
+    target_fpir: asked probability that a person never seen before is confirmed as a known one.
     retention_s: an identity not seen for so long is forgotten.
     capacity: most identities held at once.
     """
@@ -25,22 +25,22 @@ class Tuning:
 
     prototypes: kept per identity; eight cover front, back and sides in two kinds of light.
     tracklet_embeddings: kept per tracklet.
-    min_embeddings: a decision waits for so many good embeddings ...
-    decide_after_s: ... or for this age, with whatever there is by then (at least one).
+    min_embeddings: a tracklet is decided from so many good embeddings on, if the answer is clear ...
+    decide_after_s: ... or at this age, with whatever there is by then (at least one embedding).
     redecide_s: a decided tracklet asks again this often (DESIGN 4.1: every second or two).
     visible_s: who was seen this recently counts as present; bridges a few frames the tracker missed.
     patience_s: a tracklet not seen for so long is closed.
     confirm_embeddings: good embeddings that turn a provisional identity into a confirmed one.
     provisional_retention_s: a provisional identity that nobody comes back to is pruned early (a gallery of noise
         is worse than a small one).
-    confident: probability from which a decision counts as confirmed.
+    confident: probability from which an answer is clear.
     stickiness: log-odds by which a tracklet's present identity is preferred; keeps noise from flipping labels.
     """
 
     prototypes: int = 8
     tracklet_embeddings: int = 12
     min_embeddings: int = 3
-    decide_after_s: float = 1.0
+    decide_after_s: float = 2.5
     redecide_s: float = 1.5
     visible_s: float = 0.5
     patience_s: float = 3.0

@@ -43,11 +43,23 @@ def touches_border(boxes: NDArray[np.float32], frame_size: tuple[int, int]) -> N
 
 def covered_shares(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
     """(n,) the largest share of each box (ltwh) covered by one box that stands nearer (its feet are lower)."""
+    bottom = boxes[:, 1] + boxes[:, 3]
+    shares = np.where(bottom[None, :] > bottom[:, None], _shared_shares(boxes), 0.0)
+    return np.asarray(shares.max(axis=1))
+
+
+def crossing(boxes: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
+    """(n,) True for those who share more than `share` of their box, or of the other's, with somebody else."""
+    shares = _shared_shares(boxes)
+    np.fill_diagonal(shares, 0.0)
+    return np.asarray((np.maximum(shares, shares.T) > share).any(axis=1))
+
+
+def _shared_shares(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(n, n) share of box i (ltwh) that lies inside box j."""
     left, top, width, height = boxes.astype(np.float64).T
     right, bottom = left + width, top + height
     across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
     down = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
     shared = np.clip(across, 0.0, None) * np.clip(down, 0.0, None)
-    nearer = bottom[None, :] > bottom[:, None]
-    shares = np.where(nearer, shared / np.maximum(width * height, 1e-9)[:, None], 0.0)
-    return np.asarray(shares.max(axis=1))
+    return np.asarray(shared / np.maximum(width * height, 1e-9)[:, None])

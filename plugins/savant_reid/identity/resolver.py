@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from savant_reid.identity.camera_means import CameraMeans
 from savant_reid.identity.candidates import CandidateFinder
 from savant_reid.identity.decider import Decider, Verdict
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.keeper import Keeper
-from savant_reid.identity.learning import learn_scores
+from savant_reid.identity.learning import Learner
 from savant_reid.identity.ledger import Ledger
 from savant_reid.identity.policy import Policy, Tuning
 from savant_reid.identity.score_model import ScoreModel
@@ -35,6 +36,7 @@ class _Engine:
     """What exists once the length of an embedding is known."""
 
     gallery: Gallery
+    learner: Learner
     decider: Decider
     keeper: Keeper
 
@@ -63,6 +65,7 @@ class Resolver:
         self._ledger = Ledger(topology, self._clock)
         self._engine: _Engine | None = None
         self._next_id = first_id
+        self.cuts = 0  # times that a track had swapped persons
         self.turned_away = 0  # times that a newcomer found the gallery full of people on screen
 
     def resolve(self, batch: Sequence[Sightings]) -> list[Decision]:
@@ -80,6 +83,7 @@ class Resolver:
             return [self._undecided(tracklet) for tracklet in rows]
         for tracklet in closed:
             self._close(tracklet, engine)
+        rows = [self._without_swap(tracklet, engine) for tracklet in rows]
         self._settle(self._due(rows), engine)
         for tracklet in rows:
             self._share_evidence(tracklet, engine)
@@ -124,14 +128,36 @@ class Resolver:
     def _start(self) -> _Engine | None:
         if self._live.dimension is None:
             return None
-        gallery = Gallery(self._policy.capacity, self._tuning.prototypes, self._live.dimension)
-        finder = CandidateFinder(gallery, self._topology, self.scores, self._live)
+        means = CameraMeans(len(self._topology.cameras), self._live.dimension)
+        learner = Learner(self.scores, means, self._topology)
+        gallery = Gallery(self._policy.capacity, self._tuning.prototypes, means)
+        finder = CandidateFinder(gallery, self._topology, learner, self._live)
         self._engine = _Engine(
             gallery,
+            learner,
             Decider(finder, self._live, self._topology, self._policy, self._tuning),
             Keeper(gallery, self._live, self._ledger, self._policy, self._tuning),
         )
         return self._engine
+
+    def _without_swap(self, tracklet: Tracklet, engine: _Engine) -> Tracklet:
+        """The tracklet that goes on: where the tracker has swapped persons in the middle, a new one."""
+        evidence = tracklet.evidence
+        if not tracklet.global_id or evidence.seen == tracklet.checked_seen:
+            return tracklet
+        tracklet.checked_seen = evidence.seen
+        count = engine.learner.strangers(tracklet)
+        if not count:
+            return tracklet
+        rest = self._live.cut(tracklet, count)
+        row = engine.gallery.row_of(tracklet.global_id)
+        if row is not None:
+            engine.gallery.drop_source(row, tracklet.serial)
+            evidence.offer_again()
+            self._share_evidence(tracklet, engine)
+        self._close(tracklet, engine)
+        self.cuts += 1
+        return rest
 
     def _due(self, rows: Sequence[Tracklet]) -> list[Tracklet]:
         """Who has something new to say, and everybody who shares an identity with somebody else on screen."""
@@ -141,12 +167,18 @@ class Resolver:
         return due
 
     def _is_due(self, tracklet: Tracklet) -> bool:
-        tuning, evidence = self._tuning, tracklet.evidence
-        if tracklet.asked_ns is not None:
-            waited_s = (tracklet.last_ns - tracklet.asked_ns) * 1e-9
-            return evidence.seen > tracklet.asked_seen and waited_s >= tuning.redecide_s
-        old_enough = tracklet.age_s >= tuning.decide_after_s and len(evidence) > 0
-        return old_enough or len(evidence) >= tuning.min_embeddings
+        evidence = tracklet.evidence
+        fresh = evidence.seen > tracklet.asked_seen
+        waited = (tracklet.last_ns - (tracklet.asked_ns or 0)) * 1e-9 >= self._tuning.redecide_s
+        if tracklet.global_id:
+            return fresh and waited
+        if self._must_decide(tracklet):
+            return len(evidence) > 0 and (waited or tracklet.unmatched is not Reason.GALLERY_FULL)
+        return fresh and len(evidence) >= self._tuning.min_embeddings
+
+    def _must_decide(self, tracklet: Tracklet) -> bool:
+        """It has waited long enough for a clear answer."""
+        return tracklet.age_s >= self._tuning.decide_after_s
 
     def _in_conflict(self, tracklet: Tracklet, sharing: Sequence[Tracklet]) -> bool:
         return any(o is not tracklet and not self._topology.can_share(o.camera, tracklet.camera) for o in sharing)
@@ -157,7 +189,7 @@ class Resolver:
         on_screen = self._live.visible()
         for tracklet in due:
             if tracklet.evidence.seen > tracklet.asked_seen:
-                learn_scores(self.scores, self._topology, tracklet, on_screen)
+                engine.learner.learn(tracklet, on_screen)
         verdicts = engine.decider.decide(due)
         named = {verdict.global_id for verdict in verdicts}
         for verdict in verdicts:
@@ -172,7 +204,10 @@ class Resolver:
         tracklet.asked_ns, tracklet.asked_seen = tracklet.last_ns, tracklet.evidence.seen
         tracklet.probability = verdict.probability
         tracklet.runner_up = verdict.runner_up
-        tracklet.ambiguous = verdict.probability < self._tuning.confident
+        clear = verdict.probability >= self._tuning.confident
+        tracklet.ambiguous = not (clear and verdict.proven)
+        if not (old or clear or self._must_decide(tracklet)):
+            return  # evidence before decision: a moment later it may be clear
         if (new and new == old) or (tracklet.founder and not new):
             return
         new = new or self._found_identity(tracklet, named, engine)
@@ -195,6 +230,8 @@ class Resolver:
         """Give a tracklet its identity; second thoughts are events: what was said before is taken back in the open."""
         old = tracklet.global_id
         tracklet.global_id = new
+        if tracklet.cut_from and new:
+            self._tell_of_swap(tracklet)
         tracklet.phase = Phase.DECIDED if new else Phase.GATHERING
         tracklet.unmatched = Reason.TOO_LITTLE_EVIDENCE if new else Reason.GALLERY_FULL
         row = engine.gallery.row_of(old) if old else None
@@ -208,6 +245,14 @@ class Resolver:
         engine.gallery.drop_source(row, tracklet.serial)
         tracklet.evidence.offer_again()
         self._ledger.note(EventKind.SPLIT, old, tracklet, new or None, "later evidence: another person", evidence)
+
+    def _tell_of_swap(self, tracklet: Tracklet) -> None:
+        """A part of the track was said to be somebody else; now it is known who it was."""
+        before, tracklet.cut_from = tracklet.cut_from, 0
+        if before != tracklet.global_id:
+            reason = "the track went on with another person"
+            now = tracklet.global_id
+            self._ledger.note(EventKind.SPLIT, before, tracklet, now, reason, since_ns=tracklet.first_ns)
 
     def _merge(self, old: int, new: int, engine: _Engine) -> None:
         gallery = engine.gallery

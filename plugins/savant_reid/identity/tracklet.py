@@ -13,8 +13,6 @@ from savant_reid.identity.types import Reason
 Floats = NDArray[np.float32]
 # The share of a tracklet's crops left out of its mean: the ones least like the others (occluders, blur, swaps).
 WORST_SHARE = 1 / 3
-# Crops needed before a track can be compared with itself.
-ENOUGH_FOR_HALVES = 6
 
 
 class Phase(Enum):
@@ -31,21 +29,34 @@ class Evidence:
         self._capacity = capacity
         self._rows: list[Floats] = []
         self._quality: list[float] = []
+        self._times_ns: list[int] = []
         self.seen = 0
         self.fresh: list[tuple[Floats, float]] = []
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, embedding: Floats, quality: float) -> None:
+    def add(self, embedding: Floats, quality: float, at_ns: int) -> None:
         """Keep `embedding` (D,), unit length; the poorest one goes when there are too many (order of time is kept)."""
         self._rows.append(embedding)
         self._quality.append(quality)
+        self._times_ns.append(at_ns)
         self.seen += 1
         self.fresh = [*self.fresh, (embedding, quality)][-self._capacity :]
         if len(self._rows) > self._capacity:
             poorest = int(np.argmin(self._quality))
-            del self._rows[poorest], self._quality[poorest]
+            del self._rows[poorest], self._quality[poorest], self._times_ns[poorest]
+
+    def cut(self, count: int) -> tuple[Evidence, int]:
+        """Give away the last `count` embeddings; returns them, and a time between the two parts in ns."""
+        given = Evidence(self._capacity)
+        at_ns = (self._times_ns[-count] + self._times_ns[-count - 1]) // 2
+        for row, quality, time_ns in zip(
+            self._rows[-count:], self._quality[-count:], self._times_ns[-count:], strict=True
+        ):
+            given.add(row, quality, time_ns)
+        del self._rows[-count:], self._quality[-count:], self._times_ns[-count:]
+        return given, at_ns
 
     def offer_again(self) -> None:
         """Everything kept is fresh once more (the identity it went to was not the right one)."""
@@ -58,22 +69,17 @@ class Evidence:
 
     @property
     def embeddings(self) -> Floats:
-        """(kept, D), in order of time."""
+        """(kept, D), in order of time, as they came."""
         return np.stack(self._rows)
 
-    def mean(self) -> Floats:
-        """(D,) quality-weighted mean of unit length, the worst third left out once there are three."""
-        return _trimmed_mean(self.embeddings, np.array(self._quality))
-
-    def halves(self) -> tuple[Floats, Floats] | None:
-        """Mean (D,) of the earlier half and all embeddings of the later half, or None if there are too few."""
-        half = len(self._rows) // 2
-        if len(self._rows) < ENOUGH_FOR_HALVES:
-            return None
-        return _trimmed_mean(self.embeddings[:half], np.array(self._quality[:half])), self.embeddings[half:]
+    @property
+    def qualities(self) -> NDArray[np.float64]:
+        """(kept,)"""
+        return np.array(self._quality)
 
 
-def _trimmed_mean(embeddings: Floats, qualities: NDArray[np.float64]) -> Floats:
+def trimmed_mean(embeddings: Floats, qualities: NDArray[np.float64]) -> Floats:
+    """(D,) quality-weighted mean of (n, D), unit length, the worst third left out once there are three."""
     weights = np.maximum(qualities, 1e-3).astype(np.float32)
     mean = _unit(weights @ embeddings)
     if len(embeddings) < 3:
@@ -93,7 +99,8 @@ class Tracklet:
     serial: unique for ever, in order of appearance. global_id: its identity, 0 before the decision.
     founder: this tracklet created its identity. arrival: log weight of the walk that brought it to its identity.
     probability, ambiguous, runner_up: of the latest decision. asked_ns, asked_seen: when, and with how much evidence,
-    it was last decided.
+    it was last decided. checked_seen: with how much evidence it was last checked for a swap. cut_from: the identity
+    that was said of this track before it turned out to have swapped persons.
     """
 
     serial: int
@@ -111,6 +118,8 @@ class Tracklet:
     ambiguous: bool = False
     runner_up: tuple[int, float] | None = None
     unmatched: Reason = Reason.TOO_LITTLE_EVIDENCE
+    cut_from: int = 0
+    checked_seen: int = 0
     asked_ns: int | None = None
     asked_seen: int = 0
 

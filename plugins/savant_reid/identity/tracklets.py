@@ -48,7 +48,7 @@ class LiveTracklets:
             tracklet.box = sightings.boxes[row]
             at = int(sightings.embedding_of[row])
             if at >= 0:
-                self._learn(tracklet, sightings.embeddings[at], float(worth[row]))
+                self._learn(tracklet, sightings.embeddings[at], float(worth[row]), at_ns)
             seen.append(tracklet)
         return seen
 
@@ -74,6 +74,19 @@ class LiveTracklets:
         """Live tracklets that carry an identity."""
         return [tracklet for tracklet in self._live.values() if tracklet.global_id == global_id]
 
+    def cut(self, tracklet: Tracklet, count: int) -> Tracklet:
+        """Its last `count` embeddings are another person's: they go on as a tracklet of their own, under its track id.
+
+        The old one ends where the new one begins, and is no longer among the live ones.
+        """
+        evidence, since_ns = tracklet.evidence.cut(count)
+        self._serial += 1
+        rest = Tracklet(self._serial, tracklet.camera, tracklet.track_id, since_ns, tracklet.last_ns, evidence)
+        rest.box, rest.cut_from = tracklet.box, tracklet.global_id
+        tracklet.last_ns = since_ns
+        self._live[tracklet.camera, tracklet.track_id] = rest
+        return rest
+
     def _get(self, camera: int, track_id: int, now_ns: int) -> Tracklet:
         key = (camera, track_id)
         if key not in self._live:
@@ -82,7 +95,7 @@ class LiveTracklets:
             self._live[key] = Tracklet(self._serial, camera, track_id, now_ns, now_ns, evidence)
         return self._live[key]
 
-    def _learn(self, tracklet: Tracklet, embedding: Floats, quality: float) -> None:
+    def _learn(self, tracklet: Tracklet, embedding: Floats, quality: float, at_ns: int) -> None:
         refusal = self._refusal(embedding, quality)
         if refusal is not None:
             self.refused[refusal] += 1
@@ -90,7 +103,7 @@ class LiveTracklets:
         self.accepted += 1
         self.dimension = len(embedding)  # the first good one sets it for all
         unit = (embedding / np.linalg.norm(embedding)).astype(np.float32)
-        tracklet.evidence.add(unit, quality)
+        tracklet.evidence.add(unit, quality, at_ns)
 
     def _refusal(self, embedding: Floats, quality: float) -> str | None:
         """Why an embedding (D,) cannot be used, or None."""

@@ -103,7 +103,8 @@ class IdentityEvent:
     """Something that happened to an identity, in the order in which it happened.
 
     evidence: plain numbers behind the decision (probability, similarity, gap_seconds …), for the log and the curious.
-    other_id: for `merged` the id that lives on; for `split` the new one.
+    other_id: for `merged` the id that lives on; for `split` the new one. since_ns: for a `split` that concerns only the
+    later part of a track: from when on (the tracker went on with another person).
     """
 
     kind: EventKind
@@ -114,3 +115,4 @@ class IdentityEvent:
     other_id: int | None = None
     reason: str = ""
     evidence: Mapping[str, float] = field(default_factory=dict)
+    since_ns: int | None = None

@@ -50,6 +50,7 @@ def event_message(event: IdentityEvent, site: str, sequence: int) -> dict[str, A
         "camera": event.camera,
         "track_id": None if event.track_id is None else int(event.track_id),
         "other_id": None if event.other_id is None else int(event.other_id),
+        "since_ns": None if event.since_ns is None else int(event.since_ns),
         "reason": event.reason,
         "evidence": {name: _number(value) for name, value in event.evidence.items()},
     }

@@ -25,7 +25,8 @@ class Repairs:
         self.dropped = 0
         self._into: dict[int, int] = {}
         self._late: dict[Key, tuple[int, int]] = {}
-        self._split: dict[tuple[Key, int], int] = {}
+        self._split: dict[tuple[Key, int], tuple[int, int | None]] = {}
+        self._sought: dict[Key, list[tuple[int, int, int]]] = {}
 
     def merge(self, gone: int, survivor: int, after_rows: bool) -> None:
         """after_rows: rows have been written that may carry `gone`."""
@@ -37,13 +38,20 @@ class Repairs:
             self.needed |= after_rows
             self._bound(self._into)
 
-    def split(self, key: Key, gone: int, new: int) -> None:
-        """Rows of the track `key` that carry `gone` belong to `new` (-1: to nobody known)."""
-        self._split.pop((key, new), None)  # a track that was given back: a circle would never end
+    def split(self, key: Key, gone: int, new: int, since_ns: int | None = None, now_ns: int = 0) -> None:
+        """Rows of the track `key` that carry `gone` belong to `new` (-1: to nobody known).
+
+        since_ns: only rows from then on; those too that were without a name until now_ns, while one was looked for.
+        """
+        if since_ns is None:
+            self._split.pop((key, new), None)  # a track that was given back: a circle would never end
         if gone != new:
-            self._split[key, gone] = new
+            self._split[key, gone] = (new, since_ns)
             self.needed = True
             self._bound(self._split)
+        if since_ns is not None:
+            self._sought.setdefault(key, []).append((since_ns, now_ns, new))
+            self._bound(self._sought)
 
     def name_late(self, key: Key, first_frame: int, global_id: int) -> None:
         """Rows of `key` without identity in frames before `first_frame` belong to `global_id`."""
@@ -58,17 +66,26 @@ class Repairs:
             global_id = into[global_id]
         return global_id
 
-    def final_id(self, camera: str, frame: int, track_id: int, global_id: int) -> int:
+    def final_id(self, camera: str, frame: int, track_id: int, global_id: int, time_ns: int) -> int:
+        """The identity of a row that was written, or would be, as `global_id`."""
         key = (camera, track_id)
         if global_id < 0:
             first_frame, name = self._late.get(key, (0, -1))
-            if frame < first_frame:
-                global_id = name
+            global_id = name if frame < first_frame else self._while_sought(key, time_ns)
         seen: set[int] = set()
         while global_id not in seen:
             seen.add(global_id)
-            global_id = self.survivor(self._split.get((key, self.survivor(global_id)), global_id))
+            survivor = self.survivor(global_id)
+            new, since_ns = self._split.get((key, survivor), (survivor, None))
+            global_id = self.survivor(survivor if since_ns is not None and time_ns < since_ns else new)
         return global_id
+
+    def _while_sought(self, key: Key, time_ns: int) -> int:
+        """Who a track without a name was, between a swap of persons and the word on who came after; -1 if none."""
+        for since_ns, until_ns, new in self._sought.get(key, ()):
+            if since_ns <= time_ns <= until_ns:
+                return new
+        return -1
 
     def _bound(self, known: dict) -> None:  # type: ignore[type-arg]
         if len(known) > MAX_REPAIRS:
@@ -88,7 +105,7 @@ def rewrite_tracks(path: Path, repairs: Repairs) -> None:
                 together = list(frame)
                 said = [int(row[3]) for row in together]
                 final = [
-                    repairs.final_id(row[0], int(row[1]), int(row[2]), global_id)
+                    repairs.final_id(row[0], int(row[1]), int(row[2]), global_id, int(row[9]))
                     for row, global_id in zip(together, said, strict=True)
                 ]
                 for row, global_id in zip(together, without_shared(final, said), strict=True):

@@ -110,7 +110,8 @@ class TracksSink:
                 self._repairs.merge(int(event.global_id), int(event.other_id), after_rows=self._written)
             elif event.kind is EventKind.SPLIT and event.camera is not None and event.track_id is not None:
                 key = (event.camera, int(event.track_id))
-                self._repairs.split(key, int(event.global_id), -1 if event.other_id is None else int(event.other_id))
+                new = -1 if event.other_id is None else int(event.other_id)
+                self._repairs.split(key, int(event.global_id), new, event.since_ns, event.time_ns)
             elif event.kind in _NAMING and event.camera is not None and event.track_id is not None:
                 key = (event.camera, int(event.track_id))
                 track = self._tracks.get(key)
@@ -169,7 +170,7 @@ class TracksSink:
         if row.waiting:
             global_id = -1 if row.track.first is None else row.track.first
             row.track.left_unknown |= global_id < 0
-        return self._repairs.final_id(row.camera, row.frame, row.track_id, global_id)
+        return self._repairs.final_id(row.camera, row.frame, row.track_id, global_id, row.time_ns)
 
     def _forget(self, now_ns: int) -> None:
         if abs(now_ns - self._pruned_ns) < FORGET_NS:

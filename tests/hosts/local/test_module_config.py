@@ -49,7 +49,7 @@ def test_module_is_read_whole() -> None:
     assert module.batch_size == 4
     assert module.batched_push_timeout_us == 40_000
     assert module.detector.model.path == MODULES.parent / "models/person-detector-demo/person-detector-demo.onnx"
-    assert module.detector.model.input.shape == (3, 192, 320)
+    assert module.detector.model.input.shape == (3, 288, 512)
     assert module.detector.model.output.objects[0].selector.kwargs.nms_iou_threshold == 0
     assert module.embedder is not None
     assert module.embedder.model.input.object_min_height == 40
@@ -112,8 +112,8 @@ def test_override_that_cannot_be_made(tmp_path: Path, key: str, value: str) -> N
     ("old", "new", "key", "text"),
     [
         (
-            "shape: [3, 192, 320]",
-            "shpe: [3, 192, 320]",
+            "shape: [3, 288, 512]",
+            "shpe: [3, 288, 512]",
             "pipeline.elements[0].model.input.shpe",
             "unknown key; did you mean 'shape'?",
         ),
