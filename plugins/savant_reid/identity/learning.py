@@ -20,9 +20,11 @@ LEAST_CROPS = 3
 ENOUGH_FOR_HALVES = 6
 # A track has swapped persons if at least so many crops in a row ...
 LEAST_STRANGERS = 2
-# ... are so much more likely another person's than the same one's, in nats. Wrong cuts cost little (the parts find each
-# other again), missed swaps cost the rest of the track.
+# ... are so much more likely another person's than the same one's, in nats: after a crossing or a gap, and without one.
+# Wrong cuts cost little (the parts find each other again), missed swaps cost the rest of the track.
 SWAP_NATS = 3.0
+LONE_SWAP_NATS = 8.0
+BREAK_SLACK_NS = 300_000_000
 
 
 class Learner:
@@ -41,15 +43,24 @@ class Learner:
         return trimmed_mean(self.crops(tracklet), tracklet.evidence.qualities)
 
     def strangers(self, tracklet: Tracklet) -> int:
-        """How many of the tracklet's last crops are another person's than those before; 0 for none."""
-        crops, qualities = self.crops(tracklet), tracklet.evidence.qualities
-        counts = range(LEAST_STRANGERS, len(crops) - LEAST_CROPS + 1)
-        alike = [top_two_mean(crops[:-count] @ trimmed_mean(crops[-count:], qualities[-count:])) for count in counts]
-        if not alike:
+        """How many of the tracklet's last crops are another person's than those before; 0 for none.
+
+        The most likely change point is where two means explain the crops best (the maximum likelihood of two von
+        Mises-Fisher parts: the longest pair of sums). It counts more easily where the tracker may have swapped persons;
+        elsewhere somebody may have turned round.
+        """
+        evidence = tracklet.evidence
+        counts = range(LEAST_STRANGERS, len(evidence) - LEAST_CROPS + 1)
+        if not counts:
             return 0
-        ratios = self.scores.log_ratios(np.array(alike, np.float32), np.ones(len(alike), bool))
-        worst = int(np.argmin(ratios))
-        return counts[worst] if ratios[worst] < -SWAP_NATS else 0
+        crops, qualities = self.crops(tracklet), evidence.qualities
+        fits = [np.linalg.norm(crops[:-n].sum(axis=0)) + np.linalg.norm(crops[-n:].sum(axis=0)) for n in counts]
+        count = counts[int(np.argmax(fits))]
+        before, after = (trimmed_mean(crops[part], qualities[part]) for part in (slice(-count), slice(-count, None)))
+        alike = float(before @ after)
+        ratio = self.scores.log_ratios(np.array([alike], np.float32), np.ones(1, bool))[0]
+        broken = _break_between(tracklet, evidence.times_ns[-count - 1], evidence.times_ns[-count])
+        return count if ratio < -(SWAP_NATS if broken else LONE_SWAP_NATS) else 0
 
     def learn(self, tracklet: Tracklet, on_screen: Sequence[Tracklet]) -> None:
         """One track is one person; two tracks on screen at once, where no view is shared, are two."""
@@ -79,6 +90,10 @@ class Learner:
         if a.camera == b.camera:
             return _iou(a.box, b.box) <= SAME_PERSON_IOU
         return not self._topology.can_share(a.camera, b.camera)
+
+
+def _break_between(tracklet: Tracklet, start_ns: int, end_ns: int) -> bool:
+    return any(start_ns - BREAK_SLACK_NS <= at_ns <= end_ns + BREAK_SLACK_NS for at_ns in tracklet.breaks_ns)
 
 
 def _iou(a: Floats, b: Floats) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -13,6 +14,8 @@ from savant_reid.identity.types import Reason
 Floats = NDArray[np.float32]
 # The share of a tracklet's crops left out of its mean: the ones least like the others (occluders, blur, swaps).
 WORST_SHARE = 1 / 3
+# Crossings and gaps remembered per track; older ones lie before the embeddings that are kept.
+MOST_BREAKS = 16
 
 
 class Phase(Enum):
@@ -46,6 +49,11 @@ class Evidence:
         if len(self._rows) > self._capacity:
             poorest = int(np.argmin(self._quality))
             del self._rows[poorest], self._quality[poorest], self._times_ns[poorest]
+
+    @property
+    def times_ns(self) -> list[int]:
+        """(kept) site times."""
+        return self._times_ns
 
     def cut(self, count: int) -> tuple[Evidence, int]:
         """Give away the last `count` embeddings; returns them, and a time between the two parts in ns."""
@@ -99,8 +107,8 @@ class Tracklet:
     serial: unique for ever, in order of appearance. global_id: its identity, 0 before the decision.
     founder: this tracklet created its identity. arrival: log weight of the walk that brought it to its identity.
     probability, ambiguous, runner_up: of the latest decision. asked_ns, asked_seen: when, and with how much evidence,
-    it was last decided. checked_seen: with how much evidence it was last checked for a swap. cut_from: the identity
-    that was said of this track before it turned out to have swapped persons.
+    it was last decided; checked_seen: last checked for a swap. breaks_ns: moments at which a tracker may have swapped
+    persons. cut_from: the identity that was said of this track before it turned out to have done so.
     """
 
     serial: int
@@ -118,6 +126,7 @@ class Tracklet:
     ambiguous: bool = False
     runner_up: tuple[int, float] | None = None
     unmatched: Reason = Reason.TOO_LITTLE_EVIDENCE
+    breaks_ns: deque[int] = field(default_factory=lambda: deque(maxlen=MOST_BREAKS))
     cut_from: int = 0
     checked_seen: int = 0
     asked_ns: int | None = None

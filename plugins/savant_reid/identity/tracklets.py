@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from savant_reid.identity.policy import Tuning
-from savant_reid.identity.quality import qualities
+from savant_reid.identity.quality import crossing, qualities
 from savant_reid.identity.site_clock import SiteClock
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Evidence, Floats, Tracklet
@@ -18,6 +18,9 @@ from savant_reid.identity.types import Sightings
 LEAST_QUALITY = 0.1
 # A camera this far behind the site is silent; less is buffering.
 SILENT_NS = 2_000_000_000
+# Where a tracker may swap persons: two boxes share so much of one of them, or a track was unseen for so long.
+CROSSING_SHARE = 0.2
+GAP_NS = 250_000_000
 
 
 class LiveTracklets:
@@ -41,9 +44,12 @@ class LiveTracklets:
         """Take in one frame, seen at site time `at_ns`; returns its tracklets, one per row."""
         camera = self._topology.index[sightings.camera]
         worth = qualities(sightings.boxes, sightings.confidences, sightings.frame_size)
+        crosses = crossing(sightings.boxes, CROSSING_SHARE)
         seen = []
         for row, track_id in enumerate(sightings.track_ids.tolist()):
             tracklet = self._get(camera, track_id, at_ns)
+            if crosses[row] or at_ns - tracklet.last_ns > GAP_NS:
+                tracklet.breaks_ns.append(at_ns)
             tracklet.last_ns = at_ns
             tracklet.box = sightings.boxes[row]
             at = int(sightings.embedding_of[row])
@@ -82,7 +88,7 @@ class LiveTracklets:
         evidence, since_ns = tracklet.evidence.cut(count)
         self._serial += 1
         rest = Tracklet(self._serial, tracklet.camera, tracklet.track_id, since_ns, tracklet.last_ns, evidence)
-        rest.box, rest.cut_from = tracklet.box, tracklet.global_id
+        rest.box, rest.cut_from, rest.breaks_ns = tracklet.box, tracklet.global_id, tracklet.breaks_ns
         tracklet.last_ns = since_ns
         self._live[tracklet.camera, tracklet.track_id] = rest
         return rest
