@@ -97,3 +97,12 @@ def test_the_copy_of_the_site_still_finds_its_videos(shop, tmp_path):
     copies = choose([], given=shop).copies(tmp_path / "runs" / "out", None)
     assert [copy.name for copy in copies] == ["site.yml"]
     assert f"source: {shop.parent}/videos/door.mp4" in copies[0].content().decode()
+
+
+def test_the_copy_of_the_site_keeps_no_passwords(shop, tmp_path):
+    shop.write_text(shop.read_text().replace("rtsp://h/1", "rtsp://guard:hunter2@h/1"))
+    chosen = choose([], given=shop)
+    assert chosen.pairs([])[1] == ("hall", "rtsp://guard:hunter2@h/1")
+    copy = chosen.copies(tmp_path, None)[0].content().decode()
+    assert "hunter2" not in copy
+    assert "rtsp://***@h/1" in copy

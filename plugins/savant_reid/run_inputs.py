@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from savant_reid.errors import ConfigError
+from savant_reid.hosts.local.gst import redact
 from savant_reid.hosts.local.module_config import Module
 from savant_reid.hosts.local.sources import file_path, is_live
 from savant_reid.sinks.run_folder import SITE, TRUTH, Copy
@@ -50,7 +51,8 @@ class ChosenSite:
     def copies(self, out: Path, truth: Path | None) -> list[Copy]:
         """What the run folder repeats of its inputs."""
         folder = self.file.parent if self.file else Path()
-        text = site_document(moved_site(self.site, folder, out)).encode()
+        # A run folder is handed round: passwords of cameras stay at home.
+        text = redact(site_document(moved_site(self.site, folder, out))).encode()
         copies = [Copy(SITE, lambda: text, self.file)]
         return copies if truth is None else [*copies, Copy(TRUTH, truth.read_bytes, truth)]
 

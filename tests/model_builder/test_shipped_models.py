@@ -68,7 +68,14 @@ def test_detections_are_boxes_around_their_grid_points_with_scores_of_probabilit
     assert (width > 0).all()
     assert (height > 0).all()
     # The first anchor is the stride-8 cell at the top left, the last one the stride-32 cell at the bottom right.
-    for anchor, (x, y) in {0: (4, 4), 63: (508, 4), 64: (4, 12), 2304: (8, 8), 2880: (16, 16), 3023: (496, 272)}.items():
+    for anchor, (x, y) in {
+        0: (4, 4),
+        63: (508, 4),
+        64: (4, 12),
+        2304: (8, 8),
+        2880: (16, 16),
+        3023: (496, 272),
+    }.items():
         assert (np.abs(xc[:, anchor] - x) <= width[:, anchor] / 2 + 1e-3).all()
         assert (np.abs(yc[:, anchor] - y) <= height[:, anchor] / 2 + 1e-3).all()
 

@@ -22,7 +22,9 @@ DARK_RED = (0, 0, 153)  # 0.6
 
 def module(folder: Path, monkeypatch: pytest.MonkeyPatch, **overrides: object) -> Module:
     monkeypatch.setenv("SAVANT_REID_MODELS", str(folder))
-    return load_module(MODULE, {key.replace("__", "."): str(value) for key, value in overrides.items()})
+    # A small input, so that the boxes of the graphs below can be followed by hand.
+    small = {"pipeline.elements[0].model.input.shape": "[3, 192, 320]"}
+    return load_module(MODULE, small | {key.replace("__", "."): str(value) for key, value in overrides.items()})
 
 
 def frame(colour: tuple[int, int, int], width: int = 640, height: int = 384, camera: str = "hall") -> Frame:
