@@ -9,9 +9,9 @@ import pytest
 
 from savant_reid.identity.camera_means import CameraMeans
 from savant_reid.identity.gate import EmbeddingGate, GateSettings
-from savant_reid.identity.quality import covered_shares, qualities, touches_border
+from savant_reid.identity.quality import covered_shares, crossing, crowded_shares, qualities, touches_border
 from savant_reid.identity.score_model import MOST_NATS, RunningNormal, ScoreModel
-from savant_reid.identity.topology import COMES_BACK, EARLY, LATE, UNDECLARED, Topology, Window
+from savant_reid.identity.topology import COMES_BACK, EARLY, FRAGMENT, LATE, UNDECLARED, Topology, Window
 from savant_reid.identity.tracklet import Evidence, trimmed_mean
 from tests.identity.scenes import FRAME_NS, People, sightings, visits
 
@@ -27,7 +27,7 @@ def test_topology_weighs_walks():
     assert weight(topology, "a", "b", 1) == pytest.approx(EARLY)
     assert weight(topology, "a", "b", 100) == pytest.approx(LATE)
     assert weight(topology, "b", "a", 10) == UNDECLARED
-    assert weight(topology, "a", "a", 1) == 1.0
+    assert weight(topology, "a", "a", 1) == FRAGMENT
     assert weight(topology, "a", "a", 100) == COMES_BACK
     assert weight(topology, "a", "c", 0) == 1.0
     assert topology.can_share(0, 2)
@@ -52,8 +52,11 @@ def test_quality_knows_size_border_shape_and_cover():
 
 def test_who_stands_nearer_covers():
     boxes = np.array([[0, 0, 100, 200], [50, 100, 100, 200], [300, 0, 10, 10]], np.float32)
-    # The second one's feet are lower: it covers 50 x 100 of the first one's 100 x 200.
+    # The second one's feet are lower: it covers 50 x 100 of the first one's 100 x 200, and that lies behind it.
     assert covered_shares(boxes).tolist() == [0.25, 0.0, 0.0]
+    assert crowded_shares(boxes).tolist() == [0.0, 0.25, 0.0]
+    assert crossing(boxes, 0.2).tolist() == [True, True, False]
+    assert not crossing(boxes, 0.3).any()
     assert touches_border(boxes, (640, 360)).tolist() == [True, False, True]
 
 

@@ -22,7 +22,7 @@ ENOUGH_FOR_HALVES = 6
 LEAST_STRANGERS = 2
 # ... are so much more likely another person's than the same one's, in nats: after a crossing or a gap, and without one.
 # Wrong cuts cost little (the parts find each other again), missed swaps cost the rest of the track.
-SWAP_NATS = 3.0
+SWAP_NATS = 5.0
 LONE_SWAP_NATS = 8.0
 BREAK_SLACK_NS = 300_000_000
 

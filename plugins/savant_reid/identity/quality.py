@@ -11,6 +11,10 @@ FULL_HEIGHT_PX = 128.0
 BORDER_PX = 3.0
 # Upright people are 2 to 4.5 times as high as wide; a box outside is cut, merged, or somebody sitting.
 MIN_ASPECT, MAX_ASPECT = 1.5, 5.5
+# A crop covered by this share's inverse shows more of somebody else than of the person.
+COVER_WEIGHT = 2.0
+# Somebody further away who fills a part of the box is only background, but one in clothes.
+CROWD_WEIGHT = 0.5
 
 
 def qualities(
@@ -28,7 +32,8 @@ def qualities(
     aspect = height / np.maximum(width, 1.0)
     shape = np.where((aspect >= MIN_ASPECT) & (aspect <= MAX_ASPECT), 1.0, 0.3)
     shape[touches_border(boxes, frame_size)] *= 0.3
-    visible = np.clip(1.0 - 1.5 * covered_shares(boxes), 0.0, 1.0)
+    covered = COVER_WEIGHT * covered_shares(boxes) + CROWD_WEIGHT * crowded_shares(boxes)
+    visible = np.clip(1.0 - covered, 0.0, 1.0)
     return np.asarray(np.clip(confidences, 0.0, 1.0) * size * shape * visible)
 
 
@@ -45,6 +50,13 @@ def covered_shares(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
     """(n,) the largest share of each box (ltwh) covered by one box that stands nearer (its feet are lower)."""
     bottom = boxes[:, 1] + boxes[:, 3]
     shares = np.where(bottom[None, :] > bottom[:, None], _shared_shares(boxes), 0.0)
+    return np.asarray(shares.max(axis=1))
+
+
+def crowded_shares(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(n,) the largest share of each box (ltwh) that lies in the box of somebody who stands further away."""
+    bottom = boxes[:, 1] + boxes[:, 3]
+    shares = np.where(bottom[None, :] < bottom[:, None], _shared_shares(boxes), 0.0)
     return np.asarray(shares.max(axis=1))
 
 

@@ -1,6 +1,7 @@
 """Which camera a person can reach from which, and in how many seconds: the declared prior.
 
-A weight of 1 says "just as expected", a small one "would surprise me"; nothing that physics allows gets 0.
+A weight of 1 says "just as expected", a small one "would surprise me", a large one "most likely"; nothing that physics
+allows gets 0.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ EARLY = 1e-3
 LATE = 0.05
 UNDECLARED = 0.1  # a pair that site.yml does not name, in a site that names some
 COMES_BACK = 0.2  # seen again by the same camera after a while
-FRAGMENT_S = 4.0  # within this gap the same camera most likely lost and found one person
+FRAGMENT_S = 4.0  # within this gap the same camera most likely lost and found one person ...
+FRAGMENT = 6.0  # ... which is so much more common than any one walk from another camera
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,12 @@ class Topology:
         return bool(self._overlap[a, b])
 
     def weights(self, start: NDArray[np.int64], end: int, gap_s: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n,) weights in (0, 1] for people last seen by cameras `start` (n,) `gap_s` (n,) seconds ago."""
+        """(n,) weights above 0 for people last seen by cameras `start` (n,) `gap_s` (n,) seconds ago."""
         weights: NDArray[np.float64] = self._inside[start, end].copy()
         weights[gap_s < self._earliest[start, end]] *= EARLY
         late = gap_s > self._latest[start, end]
         weights[late] *= self._outside[start, end][late]
         here = start == end
-        weights[here] = np.where(gap_s[here] <= FRAGMENT_S, 1.0, COMES_BACK)
+        weights[here] = np.where(gap_s[here] <= FRAGMENT_S, FRAGMENT, COMES_BACK)
         weights[self._overlap[start, end]] = 1.0
         return weights

@@ -86,6 +86,19 @@ def test_times_that_do_not_rise_lose_no_frame(tmp_path: Path) -> None:
     assert probe(tmp_path / "video.mp4")["nb_read_frames"] == "4"
 
 
+@pytest.mark.parametrize("jump_s", [-3600, 3600])
+def test_a_clock_that_jumps_costs_no_more_than_a_frame(tmp_path: Path, jump_s: int) -> None:
+    writer = VideoWriter(tmp_path / "a.mp4", (64, 48), 10.0)
+    for n in range(20):
+        shift_ns = jump_s * SECOND_NS if n >= 10 else 0
+        writer.write(picture(n, (64, 48)), 7200 * SECOND_NS + n * SECOND_NS // 10 + shift_ns)
+    writer.close()
+    source = open_source("door", str(tmp_path / "a.mp4"))
+    source.start()
+    frames = read_all(source)
+    assert [round((f.time_ns - frames[0].time_ns) / SECOND_NS, 2) for f in frames] == [n / 10 for n in range(20)]
+
+
 def test_odd_and_changing_sizes(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path / "video.mp4", (161, 97), 10)
     for size in [(161, 97), (64, 64), (640, 200), (161, 97)]:

@@ -19,6 +19,8 @@ QUEUE_FRAMES = 8
 CLOSE_TIMEOUT_SECONDS = 60.0
 # What is lost at the most when the process is killed: one fragment and what the encoder holds.
 FRAGMENT_MS = 1000
+# More than this between two pictures is a clock that jumps, or a camera that was away: no video needs that pause.
+LEAP_NS = 10_000_000_000
 _SLICE_SECONDS = 0.2
 
 
@@ -60,14 +62,26 @@ class VideoWriter:
         if self._closed:
             raise OutputError(f"{self.path}: written to after it was closed")
         self._wait_for_room()
-        if self._first_ns is None:
-            self._first_ns = time_ns
-        # mp4 wants rising times: a picture that comes late or twice is shown a millisecond after the one before.
-        pts_ns = max(time_ns - self._first_ns, self._last_pts_ns + 1_000_000 if self._last_pts_ns >= 0 else 0)
-        self._last_pts_ns = pts_ns
+        pts_ns = self._pts_ns(time_ns)
         buffer = gst.to_buffer(pad_to_even(letterbox(image, self._size)), pts_ns, round(gst.SECOND_NS / self._fps))
         self._source.push_buffer(buffer)
         self.frames += 1
+
+    def _pts_ns(self, time_ns: int) -> int:
+        """Time since the first picture, always rising, as mp4 wants it.
+
+        A picture that comes late or twice is shown a millisecond after the one before. Where the clock steps back or
+        leaps, the video goes on a frame later.
+        """
+        last = self._last_pts_ns
+        if self._first_ns is None:
+            self._first_ns = time_ns
+        pts_ns = time_ns - self._first_ns
+        if last >= 0 and not last - LEAP_NS < pts_ns < last + LEAP_NS:
+            pts_ns = last + round(gst.SECOND_NS / self._fps)
+            self._first_ns = time_ns - pts_ns
+        self._last_pts_ns = max(pts_ns, last + 1_000_000 if last >= 0 else 0)
+        return self._last_pts_ns
 
     def close(self) -> None:
         """Finishes the file; may be called twice. A file without a picture is removed. Raises OutputError."""
