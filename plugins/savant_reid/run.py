@@ -95,8 +95,6 @@ def score_run(truth: Tracks, out: Path) -> dict[str, Any]:
 
 def _metrics(result: HostResult, site: Site, module: Module, started: datetime, resolver: Any) -> dict[str, Any]:
     stages = result.stages
-    inference = sum(stage.get("inference_seconds", 0.0) for stage in stages.values())
-    spent = sum(stage["seconds"] for name, stage in stages.items() if name not in ("decode", "encode"))
     fps = result.frames / max(1, len(result.cameras)) / result.video_seconds if result.video_seconds else 0.0
     person_seconds = result.people_frames / fps if fps else 0.0
     embeddings = int(stages.get("embedder", {}).get("embeddings", 0))
@@ -109,11 +107,12 @@ def _metrics(result: HostResult, site: Site, module: Module, started: datetime, 
         "started_at": started.isoformat(timespec="seconds"),
         "stopped_early": result.stopped,
         "wall_seconds": result.wall_seconds,
+        "cpu_seconds": result.cpu_seconds,
         "video_seconds": result.video_seconds,
         "frames": result.frames,
         "frames_per_second": result.frames / result.wall_seconds if result.wall_seconds else 0.0,
         "stages": stages,
-        "outside_share": max(0.0, spent - inference) / result.wall_seconds if result.wall_seconds else 0.0,
+        "outside_share": _outside_share(result),
         "cameras": result.cameras,
         "identity": {
             "identities": resolver.identities,
@@ -132,3 +131,16 @@ def _metrics(result: HostResult, site: Site, module: Module, started: datetime, 
         "scores": None,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
+
+
+def _outside_share(result: HostResult) -> float:
+    """Share of the run's work (CPU time of all threads) that was not model inference, decoding or encoding.
+
+    By CPU time and not by the wall: stages overlap, and wait for one another and for the interpreter.
+    """
+    outside = sum(
+        stage["cpu_seconds"] - stage.get("inference_cpu_seconds", 0.0)
+        for name, stage in result.stages.items()
+        if name not in ("decode", "encode")
+    )
+    return max(0.0, outside) / result.cpu_seconds if result.cpu_seconds else 0.0

@@ -43,6 +43,11 @@ class Detector:
         return self._model.inference_seconds
 
     @property
+    def inference_cpu_seconds(self) -> float:
+        """Of the calling thread alone; the model's other threads work besides."""
+        return self._model.inference_cpu_seconds
+
+    @property
     def preparation_seconds(self) -> float:
         """All that is not inference: resizing before, decoding and suppression after."""
         return self._model.preparation_seconds + self._postprocessing_seconds

@@ -42,6 +42,11 @@ class Embedder:
         return self._model.inference_seconds
 
     @property
+    def inference_cpu_seconds(self) -> float:
+        """Of the calling thread alone; the model's other threads work besides."""
+        return self._model.inference_cpu_seconds
+
+    @property
     def preparation_seconds(self) -> float:
         """All that is not inference: cutting people out, resizing, handing the results to their frames."""
         return self._model.preparation_seconds + self._cutting_seconds

@@ -30,6 +30,7 @@ class OnnxModel:
     def __init__(self, name: str, model: Model, output_layer: str, settings: LocalHost) -> None:
         self.name = name
         self.inference_seconds = 0.0
+        self.inference_cpu_seconds = 0.0
         self.preparation_seconds = 0.0
         content = _read(name, model.path)
         self.sha256 = hashlib.sha256(content).hexdigest()
@@ -43,7 +44,7 @@ class OnnxModel:
         first = np.zeros((model.input.height, model.input.width, 3), np.uint8)
         # The first run settles dynamic shapes, and finds a graph that loads but does not run.
         self.output_shape = next(self.run([first])).shape[1:]
-        self.inference_seconds = self.preparation_seconds = 0.0
+        self.inference_seconds = self.inference_cpu_seconds = self.preparation_seconds = 0.0
 
     def run(self, images: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """images: (height, width, 3) uint8 BGR. Yields the outputs in chunks (rows, …), in the order of the images."""
@@ -53,8 +54,9 @@ class OnnxModel:
             tensor = self._tensor.fill(chunk)
             if self._pads_batch:
                 tensor = self._tensor.all_rows
-            middle = time.perf_counter()
+            middle, cpu_middle = time.perf_counter(), time.thread_time()
             output = self._infer(tensor)
+            self.inference_cpu_seconds += time.thread_time() - cpu_middle
             self.inference_seconds += time.perf_counter() - middle
             self.preparation_seconds += middle - begin
             yield output[: len(chunk)]

@@ -78,11 +78,14 @@ class Pipeline:
                 yield frames, [event for plugin in self.plugins for event in plugin.take_events()]
 
     def stage_seconds(self) -> dict[str, dict[str, float]]:
-        """Wall seconds by stage; models say how much of theirs was inference."""
-        stages: dict[str, dict[str, float]] = {name: {"seconds": s} for name, s in self.watch.seconds.items()}
+        """Seconds by stage, by the wall and of the CPU; models say how much of theirs was inference."""
+        cpu = self.watch.cpu_seconds
+        stages = {name: {"seconds": s, "cpu_seconds": cpu[name]} for name, s in self.watch.seconds.items()}
         for name, model in (("detector", self.detector), ("embedder", self.embedder)):
             if model is not None:
-                stages.setdefault(name, {"seconds": 0.0})["inference_seconds"] = model.inference_seconds
+                stage = stages.setdefault(name, {"seconds": 0.0, "cpu_seconds": 0.0})
+                stage["inference_seconds"] = model.inference_seconds
+                stage["inference_cpu_seconds"] = model.inference_cpu_seconds
         if self.embedder is not None:
             stages["embedder"]["embeddings"] = self.embeddings
         return stages

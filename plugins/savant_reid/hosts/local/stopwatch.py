@@ -9,15 +9,20 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Adds up wall seconds by name of stage; each name is used by one thread only."""
+    """Adds up seconds by name of stage; each name is used by one thread only.
+
+    seconds: by the clock on the wall, waiting included. cpu_seconds: that the thread really worked.
+    """
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.cpu_seconds: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        begin = time.perf_counter()
+        begin, cpu_begin = time.perf_counter(), time.thread_time()
         try:
             yield
         finally:
             self.seconds[stage] += time.perf_counter() - begin
+            self.cpu_seconds[stage] += time.thread_time() - cpu_begin
