@@ -34,7 +34,7 @@ test-numpy1: .venv-numpy1/ready ## what also runs in Savant's container, with it
 	touch $@
 
 test-builder: .venv-builder/ready ## the tests of the model builder (PyTorch, CPU build)
-	.venv-builder/bin/python -m pytest -m builder
+	.venv-builder/bin/python -m pytest -m builder tests/model_builder
 
 train: .venv-builder/ready ## train both demo models again, from simulated people (about an hour on 2 cores)
 	.venv-builder/bin/python -m model_builder train all --out models

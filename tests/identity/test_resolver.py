@@ -92,7 +92,7 @@ def test_a_walk_that_is_too_quick_makes_a_match_doubtful():
     confirmed = {}
     for gap in (5.0, 0.6):
         scene = visits((1, "door", 0, 6), (1, "hall", 6 + gap, 12 + gap), (2, "till", 0, 12), (3, "till", 0, 12))
-        latest = run(resolver(), frames(scene, People(5, noise=0.145)))
+        latest = run(resolver(), frames(scene, People(5, noise=0.15)))
         same = latest[2].identity == latest[1].identity
         confirmed[gap] = same and latest[2].state is State.CONFIRMED
     assert confirmed == {5.0: True, 0.6: False}

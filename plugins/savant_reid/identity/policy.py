@@ -38,7 +38,7 @@ class Tuning:
     """
 
     prototypes: int = 8
-    tracklet_embeddings: int = 16
+    tracklet_embeddings: int = 24
     min_embeddings: int = 3
     decide_after_s: float = 2.5
     redecide_s: float = 1.5
