@@ -27,7 +27,7 @@ class Tuning:
     tracklet_embeddings: kept per tracklet.
     min_embeddings: a tracklet is decided from so many good embeddings on, if the answer is clear ...
     decide_after_s: ... or at this age, with whatever there is by then (at least one embedding).
-    redecide_s: a decided tracklet asks again this often (DESIGN 4.1: every second or two).
+    redecide_s: a decided tracklet asks again this often (a decision per frame would tell nothing new).
     visible_s: who was seen this recently counts as present; bridges a few frames the tracker missed.
     patience_s: a tracklet not seen for so long is closed.
     confirm_embeddings: good embeddings that turn a provisional identity into a confirmed one.

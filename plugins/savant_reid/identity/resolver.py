@@ -17,7 +17,7 @@ from savant_reid.identity.policy import Policy, Tuning
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.site_clock import SiteClock
 from savant_reid.identity.topology import Topology
-from savant_reid.identity.tracklet import Phase, Tracklet
+from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.tracklets import LiveTracklets, crowd
 from savant_reid.identity.types import (
     Decision,
@@ -232,7 +232,6 @@ class Resolver:
         tracklet.global_id = new
         if tracklet.cut_from and new:
             self._tell_of_swap(tracklet)
-        tracklet.phase = Phase.DECIDED if new else Phase.GATHERING
         tracklet.unmatched = Reason.TOO_LITTLE_EVIDENCE if new else Reason.GALLERY_FULL
         row = engine.gallery.row_of(old) if old else None
         if row is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,6 @@ Floats = NDArray[np.float32]
 WORST_SHARE = 1 / 3
 # Crossings and gaps remembered per track; older ones lie before the embeddings that are kept.
 MOST_BREAKS = 16
-
-
-class Phase(Enum):
-    """Life of a tracklet: GATHERING, DECIDED (and GATHERING again while the gallery is full), closed."""
-
-    GATHERING = "gathering"
-    DECIDED = "decided"
 
 
 class Evidence:
@@ -118,7 +110,6 @@ class Tracklet:
     last_ns: int
     evidence: Evidence
     box: Floats = field(default_factory=lambda: np.zeros(4, np.float32))
-    phase: Phase = Phase.GATHERING
     global_id: int = 0
     founder: bool = False
     arrival: float = 0.0

@@ -31,7 +31,7 @@ class Reason(str, Enum):
 
 
 class EventKind(str, Enum):
-    """What can happen to an identity (DESIGN: the identity log)."""
+    """What can happen to an identity; the values are those of identities.jsonl."""
 
     CREATED = "created"
     CONFIRMED = "confirmed"
