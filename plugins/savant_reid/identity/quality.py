@@ -32,7 +32,8 @@ def qualities(
     aspect = height / np.maximum(width, 1.0)
     shape = np.where((aspect >= MIN_ASPECT) & (aspect <= MAX_ASPECT), 1.0, 0.3)
     shape[touches_border(boxes, frame_size)] *= 0.3
-    covered = COVER_WEIGHT * covered_shares(boxes) + CROWD_WEIGHT * crowded_shares(boxes)
+    nearer, further = _neighbours(boxes)
+    covered = COVER_WEIGHT * nearer + CROWD_WEIGHT * further
     visible = np.clip(1.0 - covered, 0.0, 1.0)
     return np.asarray(np.clip(confidences, 0.0, 1.0) * size * shape * visible)
 
@@ -48,16 +49,12 @@ def touches_border(boxes: NDArray[np.float32], frame_size: tuple[int, int]) -> N
 
 def covered_shares(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
     """(n,) the largest share of each box (ltwh) covered by one box that stands nearer (its feet are lower)."""
-    bottom = boxes[:, 1] + boxes[:, 3]
-    shares = np.where(bottom[None, :] > bottom[:, None], _shared_shares(boxes), 0.0)
-    return np.asarray(shares.max(axis=1))
+    return _neighbours(boxes)[0]
 
 
 def crowded_shares(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
     """(n,) the largest share of each box (ltwh) that lies in the box of somebody who stands further away."""
-    bottom = boxes[:, 1] + boxes[:, 3]
-    shares = np.where(bottom[None, :] < bottom[:, None], _shared_shares(boxes), 0.0)
-    return np.asarray(shares.max(axis=1))
+    return _neighbours(boxes)[1]
 
 
 def crossing(boxes: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
@@ -65,6 +62,15 @@ def crossing(boxes: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
     shares = _shared_shares(boxes)
     np.fill_diagonal(shares, 0.0)
     return np.asarray((np.maximum(shares, shares.T) > share).any(axis=1))
+
+
+def _neighbours(boxes: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n,) and (n,): largest shares with somebody nearer, and with somebody further away."""
+    bottom = boxes[:, 1] + boxes[:, 3]
+    shares = _shared_shares(boxes)
+    nearer = np.where(bottom[None, :] > bottom[:, None], shares, 0.0)
+    further = np.where(bottom[None, :] < bottom[:, None], shares, 0.0)
+    return np.asarray(nearer.max(axis=1)), np.asarray(further.max(axis=1))
 
 
 def _shared_shares(boxes: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -13,44 +13,24 @@ from savant_reid.hosts.local.converters import Boxes, Floats, YoloXGrid, decode_
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.model_input import model_scale
 from savant_reid.hosts.local.model_schema import YoloXConverter
+from savant_reid.hosts.local.model_stage import ModelStage
 from savant_reid.hosts.local.module_schema import DetectorElement, LocalHost
-from savant_reid.hosts.local.onnx_model import OnnxModel
 
 
-class Detector:
+class Detector(ModelStage):
     """Finds people in frames of any sizes.
 
     Raises ModelError where the model does not fit its entry in the module.
     """
 
     def __init__(self, element: DetectorElement, settings: LocalHost | None = None) -> None:
-        self.name = element.name
         self._spec = element.model.input
         self._output = element.model.output
-        self._model = OnnxModel(element.name, element.model, self._output.layer_names[0], settings or LocalHost())
-        self._postprocessing_seconds = 0.0
+        super().__init__(element.name, element.model, self._output.layer_names[0], settings)
         converter = self._output.converter
         decodes = isinstance(converter, YoloXConverter) and converter.kwargs.decode
         self._grid = YoloXGrid(self._spec.width, self._spec.height) if decodes else None
         self._check_output()
-
-    @property
-    def sha256(self) -> str:
-        return self._model.sha256
-
-    @property
-    def inference_seconds(self) -> float:
-        return self._model.inference_seconds
-
-    @property
-    def inference_cpu_seconds(self) -> float:
-        """Of the calling thread alone; the model's other threads work besides."""
-        return self._model.inference_cpu_seconds
-
-    @property
-    def preparation_seconds(self) -> float:
-        """All that is not inference: resizing before, decoding and suppression after."""
-        return self._model.preparation_seconds + self._postprocessing_seconds
 
     def detect(self, frames: Sequence[Frame]) -> None:
         """Fill `boxes` and `confidences` of each frame, best first; boxes are clipped to the frame."""
@@ -60,7 +40,7 @@ class Detector:
             for frame, output in zip(frames[done:], outputs, strict=False):
                 frame.boxes, frame.confidences = self._boxes(output, frame.image.shape[1], frame.image.shape[0])
             done += len(outputs)
-            self._postprocessing_seconds += time.perf_counter() - begin
+            self._around_seconds += time.perf_counter() - begin
 
     def _boxes(self, output: Floats, width: int, height: int) -> tuple[Floats, Floats]:
         if self._grid is not None:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from savant_reid.errors import ModelError
 from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.model_stage import ModelStage
 from savant_reid.hosts.local.module_schema import AttributeModelElement, LocalHost
-from savant_reid.hosts.local.onnx_model import OnnxModel
 
 
-class Embedder:
+class Embedder(ModelStage):
     """Makes embeddings of the people that the gate wants to know more about.
 
     dimension: D of the embeddings, which are handed on as the model gives them. Raises ModelError where the model
@@ -22,34 +22,14 @@ class Embedder:
     """
 
     def __init__(self, element: AttributeModelElement, settings: LocalHost | None = None) -> None:
-        self.name = element.name
         self._input = element.model.input
         layer = element.model.output.layer_names[0]
-        self._model = OnnxModel(element.name, element.model, layer, settings or LocalHost())
+        super().__init__(element.name, element.model, layer, settings)
         shape = self._model.output_shape
         # nvinfer hands on [D, 1, 1] as readily as [D].
         self.dimension = int(np.prod(shape))
         if not shape or self.dimension != max(shape) or self.dimension < 2:
             raise ModelError(f"{self.name}: output {layer!r}: expected one vector per person, found {list(shape)}")
-        self._cutting_seconds = 0.0
-
-    @property
-    def sha256(self) -> str:
-        return self._model.sha256
-
-    @property
-    def inference_seconds(self) -> float:
-        return self._model.inference_seconds
-
-    @property
-    def inference_cpu_seconds(self) -> float:
-        """Of the calling thread alone; the model's other threads work besides."""
-        return self._model.inference_cpu_seconds
-
-    @property
-    def preparation_seconds(self) -> float:
-        """All that is not inference: cutting people out, resizing, handing the results to their frames."""
-        return self._model.preparation_seconds + self._cutting_seconds
 
     def embed(self, frames: Sequence[Frame]) -> int:
         """Give each frame the embeddings of those people who are due and of a size that the model takes.
@@ -61,7 +41,7 @@ class Embedder:
         crops = [
             _crop(frame.image, frame.boxes[row]) for frame, rows in zip(frames, rows_of, strict=True) for row in rows
         ]
-        self._cutting_seconds += time.perf_counter() - begin
+        self._around_seconds += time.perf_counter() - begin
         outputs = list(self._model.run(crops))
         begin = time.perf_counter()
         embeddings = np.concatenate(outputs) if outputs else np.zeros((0, self.dimension), np.float32)
@@ -70,7 +50,7 @@ class Embedder:
         for frame, rows in zip(frames, rows_of, strict=True):
             frame.set_embeddings(rows, embeddings[start : start + len(rows)])
             start += len(rows)
-        self._cutting_seconds += time.perf_counter() - begin
+        self._around_seconds += time.perf_counter() - begin
         return len(crops)
 
     def _takes(self, boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
