@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from savant_reid.errors import ConfigError
+from savant_reid.identity.topology import Window
 from savant_reid.site import load_site, moved_site, site_document, site_of_cameras
 
 GOOD = """\
@@ -31,7 +32,7 @@ def test_a_site_becomes_topology_and_policy(tmp_path):
     policy, topology = site.policy(), site.topology()
     assert (policy.target_fpir, policy.retention_s, policy.capacity) == (0.02, 5400.0, 500)
     assert topology.cameras == ["entrance", "aisle-1"]
-    assert topology._earliest[1, 0] == topology._earliest[0, 1] == 2.0
+    assert topology.windows == {(0, 1): Window(2.0, 40.0), (1, 0): Window(2.0, 40.0)}
     assert site.cameras["entrance"].source is None
 
 
@@ -58,7 +59,34 @@ def test_names_alone_are_a_site():
         ),
         ("[2, 40]", "[40, 2]", r"site.yml:7: transitions.0: expected seconds.*found \(40.0, 2.0\)"),
         ("plan: [3.0, 4.5]", "plan: 3", r"site.yml:4: cameras.aisle-1.plan: .*found 3"),
-        ("open_set", "closed", r"site.yml:9: identity.policy: .*'open_set', found 'closed'"),
+        ("open_set", "closed", r"site.yml:9: identity.policy: .*'open_set' or 'closed_set', found 'closed'"),
+        ("open_set", "closed_set", r"site.yml:9: identity.policy: closed_set: expected identity.enrolled"),
+        (
+            "open_set",
+            "closed_set, enrolled: people.parquet, watchlist: {enrolled: people.parquet}",
+            r"site.yml:9: identity.watchlist: expected policy: open_set beside a watchlist",
+        ),
+        (
+            "open_set",
+            "open_set, enrolled: p",
+            r"site.yml:9: identity.enrolled: expected policy: closed_set .* open_set",
+        ),
+        (
+            "open_set",
+            "closed_set, enrolled: none.parquet",
+            r"site.yml:9: identity.enrolled: expected an enrolment file .*none.parquet",
+        ),
+        (
+            "open_set",
+            "open_set, watchlist: {enrolled: none.parquet}",
+            r"site.yml:9: identity.watchlist.enrolled: expected an enrolment file .*none.parquet",
+        ),
+        ("open_set", "open_set, watchlist: {}", r"site.yml:9: identity.watchlist.enrolled: .*required"),
+        (
+            "open_set",
+            "open_set, watchlist: {enrolled: people.parquet, target_fpir: 0}",
+            r"site.yml:9: identity.watchlist.target_fpir: .*greater than 0, found 0",
+        ),
         ("target_fpir: 0.02", "target_fpir: 2", r"identity.target_fpir: .*less than 1, found 2"),
         ("site: store-12", "colour: red", r"site.yml:1: site: .*required"),
         ("site: store-12", "site: [", r"expected YAML"),
@@ -76,6 +104,19 @@ def test_names_alone_are_a_site():
             r"transitions.0 too",
         ),
         ("  entrance:\n", "  entrance:\n  aisle-1: {}\n", r"site.yml:5: cameras.aisle-1: given twice, first in line 4"),
+        (
+            "overlaps: []",
+            "  - {from: entrance, to: aisle-1, seconds: [2, 40]}",
+            r"site.yml:8: transitions.1: expected one entry for the walk from 'entrance' to 'aisle-1'",
+        ),
+        (
+            "overlaps: []",
+            "overlaps: [[aisle-1, entrance]]",
+            r"site.yml:7: transitions.0: expected seconds to start at 0, as 'entrance' and 'aisle-1' see the same "
+            r"floor \(overlaps.0\), found 2",
+        ),
+        ("[2, 40]", "[-1, 40]", r"site.yml:7: transitions.0: expected seconds.*found \(-1.0, 40.0\)"),
+        ("[2, 40]", "[2, 2]", r"site.yml:7: transitions.0: expected seconds.*found \(2.0, 2.0\)"),
         ("overlaps: []", "site: again", r"site.yml:8: site: given twice, first in line 1"),
         ("capacity: 500", "capacity: 1000001", r"site.yml:9: identity.capacity: .*1000000, found 1000001"),
         ("retention: 90m", "retention: .inf", r"site.yml:9: identity.retention: .*finite number"),
@@ -87,6 +128,36 @@ def test_names_alone_are_a_site():
 def test_what_is_wrong_is_named(tmp_path, wrong, right, message):
     with pytest.raises(ConfigError, match=message):
         load(tmp_path, GOOD.replace(wrong, right))
+
+
+def test_a_walk_between_cameras_that_overlap_may_start_at_once(tmp_path):
+    text = GOOD.replace("[2, 40]", "[0, 40]").replace("overlaps: []", "overlaps: [[aisle-1, entrance]]")
+    assert load(tmp_path, text).overlaps == [("aisle-1", "entrance")]
+
+
+def test_a_closed_set_and_a_watchlist_name_their_files(tmp_path):
+    (tmp_path / "people.parquet").touch()
+    closed = load(tmp_path, GOOD.replace("open_set", "closed_set, enrolled: people.parquet"))
+    assert (closed.identity.policy, closed.enrolled_path) == ("closed_set", tmp_path / "people.parquet")
+    assert closed.watchlist is closed.watchlist_path is None
+    watching = load(tmp_path, GOOD.replace("open_set", "open_set, watchlist: {enrolled: people.parquet}"))
+    assert watching.watchlist is not None
+    assert (watching.watchlist.target_fpir, watching.watchlist_path) == (0.001, tmp_path / "people.parquet")
+    assert watching.enrolled_path is None
+
+
+@pytest.mark.parametrize(
+    "key", ["closed_set, enrolled: people.parquet", "open_set, watchlist: {enrolled: people.parquet}"]
+)
+def test_a_moved_site_finds_its_enrolment_files(tmp_path, key):
+    (tmp_path / "people.parquet").touch()
+    site = load(tmp_path, GOOD.replace("open_set", key))
+    (tmp_path / "run").mkdir()
+    moved = moved_site(site, tmp_path, tmp_path / "run")
+    (tmp_path / "run" / "site.yml").write_text(site_document(moved))
+    again = load_site(tmp_path / "run" / "site.yml")
+    assert again == moved
+    assert {again.enrolled_path, again.watchlist_path} == {None, tmp_path / "people.parquet"}
 
 
 def test_a_file_that_holds_itself_is_refused_and_not_followed_for_ever(tmp_path):

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from savant_reid.errors import ConfigError
 from savant_reid.identity.policy import Policy
 from savant_reid.identity.topology import Topology, Window
-from savant_reid.site_checks import Location, Problem, keys_given_twice, site_problems
+from savant_reid.site_checks import Location, Problem, keys_given_twice, missing_files, site_problems
 
 # An identity keeps 8 prototypes, usually of 512 float32 values: 16 KiB. So many take 16 GB, the most that one site's
 # process should hold.
@@ -69,13 +69,28 @@ class Transition(_Strict):
         return self
 
 
-class Identity(_Strict):
-    """How identities are decided and kept; see identity.policy."""
+class Watchlist(_Strict):
+    """People to look out for within an open set. enrolled: their enrolment file, relative to site.yml.
 
-    policy: Literal["open_set"] = "open_set"
+    target_fpir: asked probability that somebody who is not on the list is confirmed as somebody who is.
+    """
+
+    enrolled: str = Field(min_length=1)
+    target_fpir: float = Field(default=0.001, gt=0, lt=1)
+
+
+class Identity(_Strict):
+    """How identities are decided and kept; see identity.policy.
+
+    enrolled: the people of a closed set, an enrolment file (relative to site.yml).
+    """
+
+    policy: Literal["open_set", "closed_set"] = "open_set"
     target_fpir: float = Field(default=0.01, gt=0, lt=1)
     retention: Seconds = 12 * 3600.0
     capacity: int = Field(default=100_000, ge=1, le=MOST_IDENTITIES)
+    enrolled: str | None = Field(default=None, min_length=1)
+    watchlist: Watchlist | None = None
 
 
 class Site(_Strict):
@@ -87,6 +102,27 @@ class Site(_Strict):
     transitions: list[Transition] = []
     overlaps: list[tuple[str, str]] = []
     identity: Identity = Identity()
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def enrolled_path(self) -> Path | None:
+        """The enrolment file of a closed set."""
+        return None if self.identity.enrolled is None else self._folder / self.identity.enrolled
+
+    @property
+    def watchlist_path(self) -> Path | None:
+        """The enrolment file of the watchlist."""
+        return None if self.identity.watchlist is None else self._folder / self.identity.watchlist.enrolled
+
+    @property
+    def watchlist(self) -> Watchlist | None:
+        return self.identity.watchlist
+
+    def in_folder(self, folder: Path) -> Site:
+        """The same site, read from a file in `folder`: where its relative paths start."""
+        site = self.model_copy()
+        site._folder = folder
+        return site
 
     @model_validator(mode="after")
     def _consistent(self) -> Site:
@@ -105,8 +141,13 @@ class Site(_Strict):
         return Topology(list(self.cameras), windows, self.overlaps)
 
     def policy(self) -> Policy:
-        """The identity section in the core's own words."""
+        """The identity section in the core's own words.
+
+        Raises ConfigError for a policy that the core cannot follow yet: it must not pass for an open set.
+        """
         asked = self.identity
+        if asked.policy != "open_set" or asked.watchlist is not None:
+            raise ConfigError("identity: a closed set or a watchlist is not carried out yet; expected policy: open_set")
         return Policy(asked.target_fpir, asked.retention, asked.capacity)
 
 
@@ -129,7 +170,11 @@ def load_site(path: Path) -> Site:
     if isinstance(cameras, dict):
         data["cameras"] = {name: {} if camera is None else camera for name, camera in cameras.items()}
     try:
-        return Site.model_validate(data)
+        site = Site.model_validate(data).in_folder(path.parent)
+        missing = list(missing_files(site))
+        if missing:
+            raise SiteContradiction(missing)
+        return site
     except SiteContradiction as error:
         lines = [f"{path}:{_line_of(root, place)}: {_key(place)}: {text}" for place, text in error.problems]
         raise ConfigError("\n".join(lines)) from None
@@ -144,19 +189,25 @@ def site_document(site: Site) -> str:
 
 
 def moved_site(site: Site, source: Path, target: Path) -> Site:
-    """The site for a site file in the folder `target`, when that of `source` was read: relative videos are still found.
+    """The site for a site file in the folder `target`, when that of `source` was read: relative files are still found.
 
     They stay relative where they lie below `target`, so that this folder can be moved as a whole.
     """
+
+    def moved(file: str) -> str:
+        there = (source / file).resolve()
+        return str(there.relative_to(target.resolve()) if there.is_relative_to(target.resolve()) else there)
+
     cameras = {}
     for name, camera in site.cameras.items():
         if camera.source and "://" not in camera.source and not Path(camera.source).is_absolute():
-            video = (source / camera.source).resolve()
-            below = video.is_relative_to(target.resolve())
-            moved = str(video.relative_to(target.resolve()) if below else video)
-            camera = camera.model_copy(update={"source": moved})
+            camera = camera.model_copy(update={"source": moved(camera.source)})
         cameras[name] = camera
-    return site.model_copy(update={"cameras": cameras})
+    identity, watchlist = site.identity, site.identity.watchlist
+    enrolled = identity.enrolled and moved(identity.enrolled)
+    watchlist = watchlist and watchlist.model_copy(update={"enrolled": moved(watchlist.enrolled)})
+    identity = identity.model_copy(update={"enrolled": enrolled, "watchlist": watchlist})
+    return site.model_copy(update={"cameras": cameras, "identity": identity}).in_folder(target)
 
 
 def site_of_cameras(cameras: list[str]) -> Site:

@@ -25,6 +25,30 @@ def site_problems(site: Site) -> Iterator[Problem]:
         if name not in site.cameras:
             yield location, f"expected one of the cameras {known}, found {name!r}"
     yield from _pair_problems(site)
+    yield from _policy_problems(site)
+
+
+def missing_files(site: Site) -> Iterator[Problem]:
+    """Enrolment files that are not there."""
+    for location, path in (
+        (("identity", "enrolled"), site.enrolled_path),
+        (("identity", "watchlist", "enrolled"), site.watchlist_path),
+    ):
+        if path is not None and not path.is_file():
+            yield location, f"expected an enrolment file (savant-reid gallery enrol writes one), found none at {path}"
+
+
+def _policy_problems(site: Site) -> Iterator[Problem]:
+    """A closed set has people in it, an open set has no list but the watchlist."""
+    identity = site.identity
+    if identity.policy == "closed_set":
+        if identity.enrolled is None:
+            yield ("identity", "policy"), "closed_set: expected identity.enrolled, a file of the people, found none"
+        if identity.watchlist is not None:
+            yield ("identity", "watchlist"), "expected policy: open_set beside a watchlist, found closed_set"
+    elif identity.enrolled is not None:
+        text = "expected policy: closed_set beside enrolled (within an open set: watchlist: {enrolled: FILE})"
+        yield ("identity", "enrolled"), f"{text}, found {identity.policy}"
 
 
 def _named_cameras(site: Site) -> Iterator[tuple[Location, str]]:
@@ -37,7 +61,9 @@ def _named_cameras(site: Site) -> Iterator[tuple[Location, str]]:
 
 
 def _pair_problems(site: Site) -> Iterator[Problem]:
-    """Pairs of a camera with itself, and walks that are declared twice."""
+    """Pairs of a camera with itself, walks that are declared twice, and walks that take time between cameras that
+    see the same floor."""
+    same_floor = {frozenset(pair): index for index, pair in enumerate(site.overlaps)}
     declared: dict[tuple[str, str], int] = {}
     for index, transition in enumerate(site.transitions):
         location: Location = ("transitions", index)
@@ -45,6 +71,13 @@ def _pair_problems(site: Site) -> Iterator[Problem]:
         if start == end:
             yield location, f"expected two different cameras, found {start!r} twice"
             continue
+        overlap = same_floor.get(frozenset((start, end)))
+        if overlap is not None and transition.seconds[0] > 0:
+            yield (
+                location,
+                f"expected seconds to start at 0, as {start!r} and {end!r} see the same floor (overlaps.{overlap}), "
+                f"found {transition.seconds[0]:g}",
+            )
         for pair in ((start, end), (end, start))[: 1 + transition.both_ways]:
             if pair in declared:
                 first = f"transitions.{declared[pair]}"

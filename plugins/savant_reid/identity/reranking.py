@@ -53,7 +53,7 @@ def _ranks(distances: Floats) -> Ints:
 def _reciprocal(ranks: Ints, k: int) -> NDArray[np.bool_]:
     """(m, m): g and p are each among the other's k nearest (equation 3)."""
     near: NDArray[np.bool_] = ranks <= k
-    return np.logical_and(near, near.T)
+    return np.asarray(near & near.T, np.bool_)
 
 
 def _expanded(ranks: Ints, k1: int) -> NDArray[np.bool_]:
@@ -62,7 +62,7 @@ def _expanded(ranks: Ints, k1: int) -> NDArray[np.bool_]:
     halves = half.astype(np.float32)
     shared = whole.astype(np.float32) @ halves.T
     joins = whole & (3.0 * shared >= 2.0 * halves.sum(axis=1)[None])
-    return np.logical_or(whole, joins.astype(np.float32) @ halves > 0.5)
+    return np.asarray(whole | (joins.astype(np.float32) @ halves > 0.5), np.bool_)
 
 
 def _jaccard(vector: Floats, others: Floats) -> Floats:
