@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from savant_reid.camera_names import check_camera_names
-from savant_reid.evaluation.live import read_frames
-from savant_reid.evaluation.scores import evaluate
-from savant_reid.evaluation.tracks import Tracks, read_tracks
+from savant_reid.evaluation.tracks import read_tracks
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.host import HostResult, HostRun, run_host
 from savant_reid.hosts.local.module_config import Module, load_module
@@ -21,9 +19,10 @@ from savant_reid.hosts.local.sources import open_sources
 from savant_reid.pyfuncs import shared
 from savant_reid.report import write_report
 from savant_reid.run_inputs import SITE_KEY, choose_site
+from savant_reid.run_results import identity_metrics, score_run
 from savant_reid.sinks.folder_sink import open_run_sinks
 from savant_reid.sinks.metrics import write_metrics
-from savant_reid.sinks.run_folder import FRAMES, METRICS, SITE, TRACKS, check_inputs, prepare_run_folder
+from savant_reid.sinks.run_folder import METRICS, SITE, check_inputs, prepare_run_folder
 from savant_reid.site import Site
 
 
@@ -79,27 +78,11 @@ def run(request: RunRequest) -> dict[str, Any]:
     return metrics
 
 
-def score_run(truth: Tracks, out: Path) -> dict[str, Any]:
-    """Scores of a run folder: its repaired tracks.csv overall and per camera, beside what single-camera tracks alone
-    would get and what was said live, in the moment."""
-    result, live = read_tracks(out / TRACKS), read_frames(out / FRAMES)
-    repaired = evaluate(truth, result)
-    alone = evaluate(truth, result, identity="track", per_camera=False)
-    return {
-        "overall": repaired.overall.to_json(),
-        "single_camera_tracks": alone.overall.to_json(),
-        "as_said_live": evaluate(truth, live, per_camera=False).overall.to_json(),
-        "cameras": {name: score.to_json() for name, score in repaired.cameras.items()},
-    }
-
-
 def _metrics(result: HostResult, site: Site, module: Module, started: datetime, resolver: Any) -> dict[str, Any]:
     stages = result.stages
     fps = result.frames / max(1, len(result.cameras)) / result.video_seconds if result.video_seconds else 0.0
     person_seconds = result.people_frames / fps if fps else 0.0
     embeddings = int(stages.get("embedder", {}).get("embeddings", 0))
-    counts = resolver.counts
-    states = ("provisional", "confirmed", "ambiguous")
     return {
         "site": site.site,
         "module": module.name,
@@ -114,20 +97,7 @@ def _metrics(result: HostResult, site: Site, module: Module, started: datetime, 
         "stages": stages,
         "outside_share": _outside_share(result),
         "cameras": result.cameras,
-        "identity": {
-            "identities": resolver.identities,
-            "events": {k: v for k, v in sorted(counts.items()) if k not in states},
-            "decisions": {state: counts[state] for state in states},
-            "embeddings": embeddings,
-            "accepted_embeddings": resolver.accepted,
-            "embeddings_per_person_second": embeddings / person_seconds if person_seconds else 0.0,
-            "refused_embeddings": dict(resolver.refused),
-            "shared_ids_in_frame": result.shared_ids_in_frame,
-            "swaps_cut": resolver.cuts,
-            "turned_away": resolver.turned_away,
-            "clock_jumps": resolver.clock_jumps,
-            "similarity": resolver.scores.summary(),
-        },
+        "identity": identity_metrics(resolver, embeddings, person_seconds, result.shared_ids_in_frame),
         "scores": None,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
