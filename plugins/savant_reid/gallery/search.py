@@ -1,0 +1,136 @@
+"""Who of a run looks like this? People best first, each with a probability; nobody is an answer, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from savant_reid.gallery.likelihood import Likelihood, fit
+from savant_reid.gallery.looks import Floats, Ints, Looks
+from savant_reid.gallery.people import Person
+from savant_reid.gallery.run import Pair, Run
+from savant_reid.identity.reranking import rerank
+
+# Visits that are candidates for re-ranking, by their similarity alone.
+MOST_CANDIDATES = 200
+# Neighbourhoods of visits, of which a person has a handful, not the dozens of pictures of the paper's data sets.
+K1, K2 = 6, 3
+WEIGHT = 0.3
+# Samples of a run, and strangers of each, from which the likelihood is learned.
+MOST_SAMPLES, MOST_STRANGERS = 200, 50
+
+Scorer = Callable[[Floats, Floats], Floats]
+"""(D,), (v, D) -> (v,) scores, larger is more alike; -inf for rows that are no candidates."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """probability: that the query shows this person. similarity: cosine with the most alike visit, cameras' means
+    taken away."""
+
+    person: Person
+    probability: float
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """matches: best first. nobody: probability that the query shows nobody of the run."""
+
+    matches: list[Match]
+    nobody: float
+    likelihood: Likelihood
+
+
+def search(run: Run, queries: Floats, leave_out: int | None = None, reranked: bool = True) -> Answer:
+    """queries: (q, D), at least one picture of one person, as Looks.centred makes them. leave_out: a global_id that is
+    not asked for. Every person and "nobody" are equally likely beforehand."""
+    looks = run.looks
+    rows = np.array([i for i, visit in enumerate(looks.visits) if visit.global_id != leave_out], np.int64)
+    if not len(rows):
+        return Answer([], 1.0, fit(np.zeros(0), np.zeros(0)))
+    scorer, likelihood = _similarities, learn(looks, run.overlaps, _similarities)
+    if reranked:
+        better = learn(looks, run.overlaps, reranked_scores)
+        if not better.is_rough:
+            scorer, likelihood = reranked_scores, better
+    gallery, owners = looks.means[rows], np.array([looks.visits[row].global_id for row in rows])
+    people, owner_of = np.unique(owners, return_inverse=True)
+    similarity = np.full(len(people), -1.0)
+    np.maximum.at(similarity, owner_of, (queries @ gallery.T).max(axis=0))
+    ratios = np.mean([_log_ratios(scorer(query, gallery), owner_of, likelihood) for query in queries], axis=0)
+    weights = np.exp(ratios)
+    probability = weights / (1.0 + weights.sum())
+    matches = [
+        Match(run.people[int(people[i])], float(probability[i]), float(similarity[i]))
+        for i in np.lexsort((-similarity, -probability))
+    ]
+    return Answer(matches, float(1.0 / (1.0 + weights.sum())), likelihood)
+
+
+def _log_ratios(scores: Floats, owner_of: Ints, likelihood: Likelihood) -> NDArray[np.float64]:
+    """(people,) log likelihood ratios: the query shows the person as in one of the visits, each equally likely."""
+    visits = np.bincount(owner_of)
+    ratios = np.where(np.isfinite(scores), np.exp(likelihood.log_ratio(np.maximum(scores, -9.0))), 0.0)
+    floor = np.exp(likelihood.log_ratio(np.array([-9.0])))
+    return np.asarray(np.log(np.maximum(np.bincount(owner_of, ratios) / visits, floor)), np.float64)
+
+
+def _similarities(query: Floats, gallery: Floats) -> Floats:
+    return np.asarray(gallery @ query, np.float32)
+
+
+def reranked_scores(query: Floats, gallery: Floats) -> Floats:
+    """1 - the re-ranked distance of the visits that are most alike."""
+    similarities = gallery @ query
+    chosen = np.argsort(-similarities, kind="stable")[:MOST_CANDIDATES]
+    scores = np.full(len(gallery), -np.inf, np.float32)
+    scores[chosen] = 1.0 - rerank(query, gallery[chosen], K1, K2, WEIGHT)
+    return scores
+
+
+def learn(looks: Looks, overlaps: frozenset[Pair] | None, scorer: Scorer) -> Likelihood:
+    """The same person: one picture of a visit against another part of the visit, and against the person's other visits.
+    Different people: who was seen at the same moment, in one camera without touching, or in cameras that share no view.
+    """
+    strangers = _Strangers(looks, overlaps)
+    same: list[float] = []
+    different: list[float] = []
+    for sample, probe, rest in list(zip(looks.samples.tolist(), looks.probes, looks.rests, strict=True))[:MOST_SAMPLES]:
+        gallery = looks.means.copy()
+        gallery[sample] = rest
+        scores = scorer(probe, gallery)
+        known = np.isfinite(scores)
+        same += scores[known & (strangers.owners == strangers.owners[sample])].tolist()
+        different += scores[known & strangers.of(sample)][:MOST_STRANGERS].tolist()
+    return fit(np.array(same), np.array(different), prior=scorer is _similarities)
+
+
+class _Strangers:
+    """Which visits are certainly of somebody else."""
+
+    def __init__(self, looks: Looks, overlaps: frozenset[Pair] | None) -> None:
+        self.owners = np.array([visit.global_id for visit in looks.visits], np.int64)
+        self._cameras = np.array([visit.camera for visit in looks.visits])
+        self._spans = np.array([(visit.first_ns, visit.last_ns) for visit in looks.visits], np.int64).reshape(-1, 2)
+        self._apart = looks.apart
+        self._overlaps = overlaps
+
+    def of(self, visit: int) -> NDArray[np.bool_]:
+        """(v,) bool."""
+        first, last = self._spans[visit]
+        together = (self._spans[:, 0] <= last) & (first <= self._spans[:, 1]) & (self.owners != self.owners[visit])
+        here = self._cameras == self._cameras[visit]
+        answer = together & ~here & ~self._may_see(str(self._cameras[visit]))
+        for other in np.flatnonzero(together & here).tolist():
+            answer[other] = (min(visit, other), max(visit, other)) in self._apart
+        return np.asarray(answer, np.bool_)
+
+    def _may_see(self, camera: str) -> NDArray[np.bool_]:
+        """(v,) bool: visits to cameras that may see whom `camera` sees; all of them where nobody knows."""
+        if self._overlaps is None:
+            return np.ones(len(self._cameras), np.bool_)
+        return np.isin(self._cameras, [name for pair in self._overlaps if camera in pair for name in pair])
