@@ -15,6 +15,7 @@ import click
 from savant_reid import __version__
 from savant_reid.errors import SavantReidError
 from savant_reid.evaluation.command import evaluate_command
+from savant_reid.replay.command import replay_command
 
 DEMO_MODULE = "module.yml"
 
@@ -29,6 +30,7 @@ def main(verbose: bool) -> None:
 
 
 main.add_command(evaluate_command)
+main.add_command(replay_command)
 
 
 @main.command("run")

@@ -33,7 +33,8 @@ def test_a_closed_run_is_one_file_with_the_contract_columns(tmp_path):
     assert path.is_file()
     assert [one.name for one in tmp_path.iterdir()] == ["sightings.parquet"]
     table = read_sightings(path)
-    expected = sightings_schema("osnet-demo")
+    door = {"first_frame": 0, "first_ns": 0, "last_frame": 249, "last_ns": 24_900_000_000, "width": 640, "height": 480}
+    expected = sightings_schema("osnet-demo", {"door": door})
     assert table.column_names == expected.names
     # Not .equals: Parquet calls a list's child "element", Arrow "item".
     assert table.schema.types[:-1] == expected.types[:-1]

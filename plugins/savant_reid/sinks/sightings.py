@@ -5,12 +5,16 @@ A Parquet file without its footer cannot be read, so a killed writer would lose 
 pandas, DuckDB with a glob); a clean close joins them into one real file. What a kill can lose is the part being
 gathered: the last 10 seconds of stream time, or the last hundredth of a longer run, so that the number of parts stays
 in the hundreds.
+
+Frames without people have no rows. What a replay needs to know of them is in the file's metadata: each camera's picture
+size, and its first and last frame.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,18 +27,25 @@ from savant_reid.records import FrameRecord
 from savant_reid.sinks.run_folder import SIGHTINGS
 
 SCHEMA_NAME = "savant-reid/sightings/1"
+# Keys of the file's metadata.
+SCHEMA_KEY, MODEL_KEY, CAMERAS_KEY = "savant_reid_schema", "embedding_model", "cameras"
 PART_NS = 10_000_000_000
 # 50,000 rows with an embedding of 512 floats each are 100 MB; one in ten has one, as the gate sees to.
 PART_ROWS = 50_000
 _BOX = ("left", "top", "width", "height")
 
 
-def sightings_schema(embedding_model: str) -> pa.Schema:
-    """The file's columns; the metadata name the schema and the model that made the embeddings."""
+def sightings_schema(embedding_model: str, cameras: Mapping[str, Mapping[str, int]] | None = None) -> pa.Schema:
+    """The file's columns; the metadata name the schema and the model that made the embeddings.
+
+    cameras: what is known of each stream: width, height, first_frame, first_ns, last_frame, last_ns.
+    """
     floats = [pa.field(name, pa.float32()) for name in (*_BOX, "confidence")]
     ids = [pa.field(name, pa.int64()) for name in ("frame", "time_ns", "track_id")]
     embedding = pa.field("embedding", pa.list_(pa.float32()))
-    metadata = {"savant_reid_schema": SCHEMA_NAME, "embedding_model": embedding_model}
+    metadata = {SCHEMA_KEY: SCHEMA_NAME, MODEL_KEY: embedding_model}
+    if cameras:
+        metadata[CAMERAS_KEY] = json.dumps(cameras, sort_keys=True)
     return pa.schema([pa.field("camera", pa.string()), *ids, *floats, embedding], metadata=metadata)
 
 
@@ -42,7 +53,8 @@ class SightingsSink:
     """Memory: at most PART_ROWS rows. Arrays are kept, not copied, until their part is written."""
 
     def __init__(self, folder: Path, embedding_model: str) -> None:
-        self._schema = sightings_schema(embedding_model)
+        self._model = embedding_model
+        self._cameras: dict[str, dict[str, int]] = {}
         self._path = folder / SIGHTINGS
         self._gathered: list[tuple[int, Sightings]] = []
         self._rows = 0
@@ -59,6 +71,7 @@ class SightingsSink:
         now_ns = int(record.sightings.time_ns)
         if self._start_ns is None:
             self._start_ns = self._part_start_ns = now_ns
+        self._see(record)
         if len(record.sightings):
             self._gathered.append((record.frame, record.sightings))
             self._rows += len(record.sightings)
@@ -75,7 +88,16 @@ class SightingsSink:
             return
         self._closed = True
         self._write_part()
-        _join(self._path, self._schema)
+        _join(self._path, self._schema())
+
+    def _see(self, record: FrameRecord) -> None:
+        frame, now_ns = int(record.frame), int(record.sightings.time_ns)
+        camera = self._cameras.setdefault(record.sightings.camera, {"first_frame": frame, "first_ns": now_ns})
+        camera["last_frame"], camera["last_ns"] = frame, now_ns
+        camera["width"], camera["height"] = map(int, record.sightings.frame_size)
+
+    def _schema(self) -> pa.Schema:
+        return sightings_schema(self._model, self._cameras)
 
     def _write_part(self) -> None:
         if not self._gathered:
@@ -84,7 +106,7 @@ class SightingsSink:
         # Readers of folders pass over names with a leading dot.
         temporary = self._path / f".part-{self._parts:05}.tmp"
         try:
-            pq.write_table(_table(self._gathered, self._schema), temporary)
+            pq.write_table(_table(self._gathered, self._schema()), temporary)
             os.replace(temporary, self._path / f"part-{self._parts:05}.parquet")
         except OSError as error:
             raise OutputError(f"{self._path}: cannot be written: {error.strerror or error}") from error
@@ -113,7 +135,7 @@ def read_sightings(path: Path) -> pa.Table:
 def embedding_model(table: pa.Table) -> str:
     """Name of the model that made the embeddings of `table`; empty where the file does not say."""
     metadata: dict[bytes, bytes] = table.schema.metadata or {}
-    return metadata.get(b"embedding_model", b"").decode()
+    return metadata.get(MODEL_KEY.encode(), b"").decode()
 
 
 def _table(gathered: Sequence[tuple[int, Sightings]], schema: pa.Schema) -> pa.Table:

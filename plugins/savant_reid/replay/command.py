@@ -1,0 +1,132 @@
+"""`savant-reid replay`: the identity core alone over recorded sightings."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from savant_reid.errors import SavantReidError
+
+ORDERS = ("auto", "recorded", "time")
+
+
+@click.command("replay")
+@click.argument("recording", metavar="SIGHTINGS.parquet", type=click.Path(path_type=Path, exists=True))
+@click.option("--site", type=click.Path(path_type=Path), help="Cameras, topology, policy [default: beside the file].")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything the replay writes.")
+@click.option("--force", is_flag=True, help="Replace the run that --out holds.")
+@click.option("--truth", type=click.Path(path_type=Path), help="Score the result against this truth file.")
+@click.option(
+    "--order",
+    default="auto",
+    show_default=True,
+    type=click.Choice(ORDERS),
+    help="Take the rows as recorded, or sort them by time; auto sorts a file that is sorted by camera.",
+)
+@click.option("--embedding-model", metavar="NAME", help="The model, for a file that does not name it.")
+@click.option("--json", "as_json", is_flag=True, help="Print metrics.json when done.")
+def replay_command(
+    recording: Path,
+    site: Path | None,
+    out: Path,
+    force: bool,
+    truth: Path | None,
+    order: str,
+    embedding_model: str | None,
+    as_json: bool,
+) -> None:
+    """Decide again who is who from recorded sightings: the same input, the same bytes out.
+
+    SIGHTINGS.parquet may also be the folder of parts of a run that was killed, or a run folder.
+    """
+    started = time.perf_counter()
+    try:
+        from savant_reid.replay.replay import ReplayRequest, replay
+
+        with _bar() as bar, _stop_on_signal() as stopped:
+            request = ReplayRequest(
+                recording, out, site, truth, force, order, embedding_model, stopped.is_set, bar.reset, _advance(bar)
+            )
+            metrics = replay(request)
+    except SavantReidError as error:
+        raise click.ClickException(str(error)) from error
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("savant_reid", ""):
+            raise
+        raise click.ClickException(
+            f"the package {package!r} is missing; install it with: pip install 'savant-reid[local]'"
+        ) from error
+    _conclude(out, metrics, as_json, time.perf_counter() - started)
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    from tqdm import tqdm
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    with logging_redirect_tqdm(), tqdm(desc="replaying", unit="row", disable=None, dynamic_ncols=True) as bar:
+        yield bar
+
+
+def _advance(bar: Any) -> Callable[[int, int], None]:
+    first_ns: list[int] = []
+
+    def advance(rows: int, time_ns: int) -> None:
+        first_ns[:] = first_ns or [time_ns]
+        bar.update(rows - bar.n)
+        bar.set_postfix_str(f"{(time_ns - first_ns[0]) * 1e-9:.0f} s of video", refresh=False)
+
+    return advance
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[threading.Event]:
+    """An event that the first signal sets; the second one acts as if nobody listened."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before: Mapping[int, Any] = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, _: Any) -> None:
+        click.echo(f"{signal.Signals(number).name}: finishing; once more ends at once", err=True)
+        signal.signal(number, before[number])
+        stopped.set()
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _conclude(out: Path, metrics: dict[str, Any], as_json: bool, seconds: float) -> None:
+    """The answer in a few lines on standard error, timings too: the files know none."""
+    if as_json:
+        click.echo(json.dumps(metrics))
+    rows, identities = metrics["people_frames"], metrics["identity"]["identities"]
+    lines = [
+        f"{rows} sightings in {metrics['frames']} frames of {len(metrics['cameras'])} cameras in {seconds:.1f} s "
+        f"({rows / max(seconds, 1e-9):.0f} sightings/s), {identities} identities"
+    ]
+    scores = metrics.get("scores")
+    if scores:
+        best, alone, live = (scores[k]["IDF1"] for k in ("overall", "single_camera_tracks", "as_said_live"))
+        lines.append(f"IDF1 over all cameras {best:.3f}; said live {live:.3f}; single-camera tracks alone {alone:.3f}")
+    for reason, count in metrics["recording"]["refused_rows"].items():
+        lines.append(f"refused: {count} rows, {reason.replace('_', ' ')}")
+    if metrics["stopped_early"]:
+        lines.append("stopped before the end")
+    lines.append(f"report: {out / 'report.html'}")
+    click.echo("\n".join(lines), err=True)

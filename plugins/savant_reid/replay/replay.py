@@ -1,0 +1,251 @@
+"""One replay from recording to report: what `savant-reid replay` does.
+
+The same input gives the same bytes in every file: nothing that is written knows how late it is, how long the replay
+took, or where it runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from savant_reid.errors import ConfigError, OutputError
+from savant_reid.evaluation.tracks import read_tracks
+from savant_reid.identity.resolver import Resolver
+from savant_reid.identity.types import Decision
+from savant_reid.records import FrameRecord, Sink
+from savant_reid.replay.batches import EmptyFrames, batched
+from savant_reid.replay.frames import Frame, FrameGatherer
+from savant_reid.replay.recording import Recording, open_recording
+from savant_reid.replay.rows import read_rows
+from savant_reid.replay.scan import Scan, scan
+from savant_reid.replay.sorting import sort_by_time
+from savant_reid.report import write_report
+from savant_reid.run_results import identity_metrics, score_run
+from savant_reid.sinks.folder_sink import FolderSink
+from savant_reid.sinks.frames import FramesSink
+from savant_reid.sinks.identities import IdentitiesSink
+from savant_reid.sinks.metrics import write_metrics
+from savant_reid.sinks.run_folder import METRICS, SIGHTINGS, SITE, TRUTH, Copy, check_inputs, prepare_run_folder
+from savant_reid.sinks.tracks import TracksSink
+from savant_reid.site import Site, load_site, moved_site, site_document
+
+log = logging.getLogger(__name__)
+
+_SORTING = ".sorting-"
+
+
+@dataclass(frozen=True)
+class ReplayRequest:
+    """site: by default the site.yml beside the recording. order: `recorded` takes the rows as they come, `time` sorts
+    them, `auto` sorts what is sorted by camera. stopped: asked before each batch. progress: called with the rows done
+    and the time of the stream."""
+
+    recording: Path
+    out: Path
+    site: Path | None = None
+    truth: Path | None = None
+    force: bool = False
+    order: str = "auto"
+    embedding_model: str | None = None
+    stopped: Callable[[], bool] = lambda: False
+    begin: Callable[[int], None] = lambda _: None
+    progress: Callable[[int, int], None] = lambda _rows, _time_ns: None
+
+
+@dataclass
+class _Counts:
+    frames: Counter[str] = field(default_factory=Counter)  # by camera
+    rows: int = 0
+    embeddings: int = 0
+    shared: int = 0
+    person_seconds: float = 0.0
+    stopped: bool = False
+
+
+def replay(request: ReplayRequest) -> dict[str, Any]:
+    """Writes a whole run folder but for videos; returns what is in metrics.json. Raises SavantReidError."""
+    recording = open_recording(request.recording, request.embedding_model)
+    site_file = _site_file(request, recording)
+    site = load_site(site_file)
+    truth = read_tracks(request.truth) if request.truth else None
+    cameras = list(site.cameras)
+    inputs = [request.recording, *recording.paths, site_file, *([request.truth] if request.truth else [])]
+    copies = _copies(request, site, site_file)
+    check_inputs(request.out, cameras, inputs, copies)
+    found = scan(recording, cameras, site_file)
+    prepare_run_folder(request.out, request.force, copies)
+    with _in_order(request, recording, found, cameras, site_file) as (ordered, known):
+        _link(recording, request.out)
+        request.begin(known.rows)
+        result = _Replay(request, ordered, known, site)
+        metrics = result.run()
+    if truth is not None and not metrics["stopped_early"]:
+        metrics["scores"] = score_run(truth, request.out)
+    write_metrics(request.out / METRICS, metrics)
+    write_report(request.out)
+    return metrics
+
+
+class _Replay:
+    def __init__(self, request: ReplayRequest, recording: Recording, known: Scan, site: Site) -> None:
+        self._request, self._recording, self._known, self._site = request, recording, known, site
+        self._cameras = list(site.cameras)
+        self._resolver = Resolver(site.topology(), site.policy())
+        self._refused: Counter[str] = Counter()
+        self._empty = EmptyFrames(known.gaps, self._cameras, known.sizes, recording.dimension)
+        self._counts = _Counts()
+
+    def run(self) -> dict[str, Any]:
+        with closing(_open_sinks(self._request.out, self._site.site)) as sink:
+            for batch in self._batches():
+                if self._request.stopped():
+                    self._counts.stopped = True
+                    break
+                self._take(batch, sink)
+        return self._metrics()
+
+    def _batches(self) -> Iterator[list[Frame]]:
+        index = {name: i for i, name in enumerate(self._cameras)}
+        gatherer = FrameGatherer(self._cameras, self._known.sizes, self._refused)
+        frames = gatherer.gather(read_rows(self._recording, index, self._refused))
+        return batched(self._empty.woven(frames))
+
+    def _take(self, batch: Sequence[Frame], sink: Sink) -> None:
+        decisions = self._resolver.resolve([frame.sightings for frame in batch])
+        sink.write_events(self._resolver.take_events())
+        start = 0
+        for frame in batch:
+            end = start + len(frame.sightings)
+            if frame.is_recorded:
+                sink.write_frame(FrameRecord(frame.index, frame.sightings, decisions[start:end]))
+                self._count(frame, decisions[start:end])
+            start = end
+        self._request.progress(self._counts.rows, batch[-1].time_ns)
+
+    def _count(self, frame: Frame, decisions: Sequence[Decision]) -> None:
+        counts = self._counts
+        named = [decision.global_id for decision in decisions if decision.global_id >= 0]
+        counts.frames[frame.sightings.camera] += 1
+        counts.rows += len(decisions)
+        counts.shared += len(named) - len(set(named))
+        counts.embeddings += int((frame.sightings.embedding_of >= 0).sum())
+        counts.person_seconds += len(decisions) / (self._known.gaps.frames_per_second(frame.camera) or 1.0)
+
+    def _metrics(self) -> dict[str, Any]:
+        """As of a run, without what differs from one time to the next."""
+        counts, known = self._counts, self._known
+        return {
+            "site": self._site.site,
+            "recording": {
+                "rows": known.rows,
+                "refused_rows": dict(sorted(self._refused.items())),
+                "empty_frames": self._empty.count,
+                "gaps_left_out": known.gaps.left_out,
+                "clock_steps_back": dict(zip(self._cameras, known.steps_back.tolist(), strict=True)),
+            },
+            "embedding_model": self._recording.embedding_model,
+            "stopped_early": counts.stopped,
+            "video_seconds": known.video_seconds,
+            "frames": counts.frames.total(),
+            "people_frames": counts.rows,
+            "cameras": {
+                name: {
+                    "frames": counts.frames[name],
+                    "width": known.sizes[i][0],
+                    "height": known.sizes[i][1],
+                    "fps": known.gaps.frames_per_second(i),
+                }
+                for i, name in enumerate(self._cameras)
+                if known.counts[i]
+            },
+            "identity": identity_metrics(self._resolver, counts.embeddings, counts.person_seconds, counts.shared),
+            "scores": None,
+        }
+
+
+def _site_file(request: ReplayRequest, recording: Recording) -> Path:
+    if request.site is not None:
+        return request.site
+    folder = request.recording if (request.recording / SIGHTINGS).exists() else request.recording.parent
+    if (folder / SITE).is_file():
+        return folder / SITE
+    raise ConfigError(f"expected --site FILE or a {SITE} beside {recording.name}, found neither")
+
+
+def _copies(request: ReplayRequest, site: Site, site_file: Path) -> list[Copy]:
+    text = site_document(moved_site(site, site_file.parent, request.out)).encode()
+    copies = [Copy(SITE, lambda: text, site_file)]
+    return copies if request.truth is None else [*copies, Copy(TRUTH, request.truth.read_bytes, request.truth)]
+
+
+@contextmanager
+def _in_order(
+    request: ReplayRequest, recording: Recording, found: Scan, cameras: Sequence[str], site_file: Path
+) -> Iterator[tuple[Recording, Scan]]:
+    """The recording to replay, and what is known of it: itself, or itself sorted in a temporary folder."""
+    sort = request.order == "time" or (request.order == "auto" and found.is_sorted_by_camera)
+    if not sort or not found.rows:
+        _warn_of_disorder(request, found, cameras)
+        yield recording, found
+        return
+    if request.order == "auto":
+        log.info("%s is sorted by camera: sorting it by time", recording.name)
+    for left in request.out.glob(f"{_SORTING}*"):  # of a replay that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    # In the output folder: where the results fit, so large a file may fit too; /tmp is often small.
+    with tempfile.TemporaryDirectory(prefix=_SORTING, dir=request.out) as folder:
+        ordered = sort_by_time(recording, {name: i for i, name in enumerate(cameras)}, Path(folder))
+        yield ordered, scan(ordered, cameras, site_file)
+
+
+def _warn_of_disorder(request: ReplayRequest, found: Scan, cameras: Sequence[str]) -> None:
+    for name, steps, rows in zip(cameras, found.steps_back.tolist(), found.counts.tolist(), strict=True):
+        # A clock jumps once in a while; a file sorted by track, say, goes back with every track.
+        if request.order == "auto" and steps > 10 and steps > rows // 1000:
+            log.warning(
+                "camera %s: its time goes back %d times in %d rows; if the file is not in the order of recording, "
+                "try --order time",
+                name,
+                steps,
+                rows,
+            )
+
+
+def _open_sinks(out: Path, site: str) -> FolderSink:
+    return FolderSink([FramesSink(out, site), IdentitiesSink(out, site), TracksSink(out)])
+
+
+def _link(recording: Recording, out: Path) -> None:
+    """The recording as this folder's sightings.parquet, so that the folder is whole and can be replayed itself.
+
+    A second name for the same file: a recording may be larger than what is free, and its rows are the same by
+    definition. Writers here replace files and never change them, so that one name cannot spoil the other. Where the
+    folder lies on another file system, a copy.
+    """
+    target = out / SIGHTINGS
+    try:
+        if len(recording.paths) == 1 and recording.paths[0].name != "part-00001.parquet":
+            _link_file(recording.paths[0], target)
+            return
+        target.mkdir()
+        for path in recording.paths:
+            _link_file(path, target / path.name)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+
+
+def _link_file(source: Path, target: Path) -> None:
+    original = source.resolve()
+    try:
+        os.link(original, target)
+    except OSError:
+        shutil.copyfile(original, target)
