@@ -21,7 +21,7 @@ ALIKE = 0.9  # cosine between the identity parts of people who dress alike
 GROUP_OF_ALIKE = (2, 6)
 BEHIND = 0.3  # weight of somebody in the background of one's box against somebody who covers it
 BLUR_NOISE, BLUR_FADE = 2.2, 0.75
-SHARP_HEIGHT_PX = 240.0
+SHARP_HEIGHT_PX = 200.0
 BACKGROUND_SPREAD = 0.35
 _PERSON_STREAM, _ALIKE_STREAM = 11, 12
 
@@ -29,17 +29,18 @@ _PERSON_STREAM, _ALIKE_STREAM = 11, 12
 class Scales:
     """Lengths of the parts of an embedding; fitted, see the module."""
 
-    MEAN = 0.77
-    CAMERA = 0.20
-    IDENTITY = 0.38
-    VIEW_SHARED = 0.10
-    VIEW_OWN = 0.12
-    VISIT = 0.16
-    SLOW = 0.28
-    FRESH = 0.28
-    DECAY = 0.9  # eigenvalues of all parts fall like i ** -DECAY
-    NOISE_DECAY = 0.6
-    MEAN_IN_SPREAD = 0.5  # share of the mean that lies along the spectrum rather than anywhere
+    MEAN = 0.76
+    CAMERA = 0.223
+    IDENTITY = 0.403
+    DISTINCT = 0.1  # some people differ more from the others than most: sigma of a lognormal factor
+    VIEW_SHARED = 0.14
+    VIEW_OWN = 0.175
+    VISIT = 0.175
+    SLOW = 0.25
+    FRESH = 0.25
+    DECAY = 1.02  # eigenvalues of all parts fall like i ** -DECAY
+    NOISE_DECAY = 0.75
+    MEAN_IN_SPREAD = 0.44  # share of the mean that lies along the spectrum rather than anywhere
 
 
 class Appearance:
@@ -112,12 +113,13 @@ class Appearance:
     def _person(self, person: int) -> Float32s:
         """(3, D) identity and sides of a person, drawn anew each time from the person's own stream."""
         rng = np.random.default_rng([self._seed, _PERSON_STREAM, person])
-        look = self._draw(rng, 1 + MODES)
+        look, distinct = self._draw(rng, 1 + MODES), rng.standard_normal()
         group = self._alike[person - 1]
         if group >= 0:
             shared = self._draw(np.random.default_rng([self._seed, _ALIKE_STREAM, int(group)]), 1 + MODES)
             look = np.float32(np.sqrt(ALIKE)) * shared + np.float32(np.sqrt(1 - ALIKE)) * look
-        return np.asarray(Scales.IDENTITY * look[0] + self._sides + Scales.VIEW_OWN * look[1:], np.float32)
+        identity = Scales.IDENTITY * np.exp(Scales.DISTINCT * distinct) * look[0]
+        return np.asarray(identity + self._sides + Scales.VIEW_OWN * look[1:], np.float32)
 
     def _draw(self, rng: np.random.Generator, count: int) -> Float32s:
         """(n, D) of mean squared length 1 along the spectrum."""

@@ -13,10 +13,12 @@ Int64s = NDArray[np.int64]
 FRAME_WIDTH_PX, FRAME_HEIGHT_PX = 1920, 1080
 FAR_PX, NEAR_PX = 330.0, 1040.0  # where feet stand in the picture, farthest and nearest
 HEIGHT_FAR_PX, HEIGHT_NEAR_PX = 120.0, 400.0
+DEPTH_BETA = (1.2, 2.8)  # most of the floor that a camera sees is far from it
 WIDTH_OF_HEIGHT = 0.4
 SPEED_PX_PER_S = (50.0, 130.0)
 FASTEST_PX_PER_S = 150.0
-BESIDE_PX = 90.0  # between people who walk together, seen near the camera
+BESIDE_PX = 110.0  # between people who walk together
+BESIDE_SPREAD_PX = 30.0
 SWAY_PX = 3.0
 KNOTS = 6
 
@@ -51,8 +53,7 @@ def draw_paths(dwell_s: Float64s, together: Int64s, rng: np.random.Generator) ->
     points = _way_points(len(groups), rng)[member]
     speed = rng.uniform(*SPEED_PX_PER_S, len(groups))[member]
     halt = rng.beta(1.0, 1.0, len(groups))[member]
-    alone = np.bincount(member)[member] == 1
-    points = points + np.where(alone, 0.0, BESIDE_PX)[:, None, None] * rng.normal(0.0, (0.7, 0.35), (len(member), 1, 2))
+    points = points + _beside(member, rng)[:, None]
     points[..., 1] = np.clip(points[..., 1], FAR_PX, NEAR_PX)
     length = np.hypot(*np.diff(points, axis=1).transpose(2, 0, 1))
     # Somebody who is in view for too short a time to cross it turns into a door half-way.
@@ -69,16 +70,29 @@ def draw_paths(dwell_s: Float64s, together: Int64s, rng: np.random.Generator) ->
     return Paths(knots, feet, _modes(feet, rng), tall, rng.uniform(0, 2 * np.pi, len(member)))
 
 
+def _beside(member: Int64s, rng: np.random.Generator) -> Float64s:
+    """(n, 2) pixels by which each one keeps beside the path of its group; 0 for those who are alone."""
+    size = np.bincount(member, minlength=1)
+    order = np.argsort(member, kind="stable")
+    rank = np.empty(len(member))
+    rank[order] = np.arange(len(member)) - (np.cumsum(size) - size)[member[order]]
+    across = (rank - (size[member] - 1) / 2) * BESIDE_PX
+    offset = np.stack([across, np.zeros(len(member))], axis=1) + rng.normal(0.0, BESIDE_SPREAD_PX, (len(member), 2))
+    return np.where(size[member, None] > 1, offset, 0.0)
+
+
 def _way_points(count: int, rng: np.random.Generator) -> Float64s:
     """(n, 4, 2): in at the left, right, far or near side, two places in the view, out at another side."""
     way_in = rng.integers(0, 4, count)
     way_out = (way_in + rng.integers(1, 4, count)) % 4
-    middle = np.stack([rng.uniform(250, FRAME_WIDTH_PX - 250, (count, 2)), rng.uniform(420, 980, (count, 2))], axis=2)
+    depth = FAR_PX + (NEAR_PX - FAR_PX) * rng.beta(*DEPTH_BETA, (count, 2))
+    middle = np.stack([rng.uniform(100, FRAME_WIDTH_PX - 100, (count, 2)), depth], axis=2)
     return np.concatenate([_at_side(way_in, rng)[:, None], middle, _at_side(way_out, rng)[:, None]], axis=1)
 
 
 def _at_side(side: Int64s, rng: np.random.Generator) -> Float64s:
-    x, y = rng.uniform(200, FRAME_WIDTH_PX - 200, len(side)), rng.uniform(FAR_PX + 60, NEAR_PX, len(side))
+    x = rng.uniform(200, FRAME_WIDTH_PX - 200, len(side))
+    y = FAR_PX + (NEAR_PX - FAR_PX) * rng.beta(*DEPTH_BETA, len(side))
     x = np.select([side == 0, side == 2], [0.0, float(FRAME_WIDTH_PX)], x)
     y = np.select([side == 1, side == 3], [FAR_PX, NEAR_PX], y)
     return np.stack([x, y], axis=1)

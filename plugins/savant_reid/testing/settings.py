@@ -38,7 +38,7 @@ class RecordingSettings:
 
     cameras: int = 8
     people: int = 100
-    seconds: float = 600.0
+    seconds: float = 720.0
     fps: float = 5.0
     seed: int = 0
     dimension: int = 256
@@ -48,12 +48,12 @@ class RecordingSettings:
     dwell_s: float = 12.0
     return_probability: float = 0.25
     return_after_s: float = 180.0
-    group_share: float = 0.3
+    group_share: float = 0.2
     look_alike_share: float = 0.0
     swap_probability: float = 0.04
     miss_probability: float = 0.05
     break_every_s: float = 25.0
-    ghosts_per_camera_minute: float = 1.0
+    ghosts_per_camera_minute: float = 0.4
     blur_probability: float = 0.03
     missing_probability: float = 0.01
     embedding_every_s: float | None = None
@@ -109,7 +109,7 @@ PRESETS: dict[str, RecordingSettings] = {
         group_share=0.1,
         break_every_s=60.0,
         swap_probability=0.02,
-        ghosts_per_camera_minute=0.5,
+        ghosts_per_camera_minute=0.3,
     ),
     "real": RecordingSettings(),
     "hard": RecordingSettings(
@@ -136,6 +136,7 @@ PRESETS: dict[str, RecordingSettings] = {
 }
 REAL_CAMERAS = (6, 12)
 REAL_PEOPLE = (60, 150)
+REAL_PEOPLE_PER_CAMERA = (9.0, 14.0)
 
 
 def preset(name: str, seed: int = 0, **changes: Any) -> RecordingSettings:
@@ -152,5 +153,6 @@ def preset(name: str, seed: int = 0, **changes: Any) -> RecordingSettings:
     if name == "real" and seed:
         rng = np.random.default_rng([seed, 0x5EA1])
         drawn["cameras"] = int(rng.integers(REAL_CAMERAS[0], REAL_CAMERAS[1] + 1))
-        drawn["people"] = int(rng.integers(REAL_PEOPLE[0], REAL_PEOPLE[1] + 1))
+        people = drawn["cameras"] * rng.uniform(*REAL_PEOPLE_PER_CAMERA)
+        drawn["people"] = int(np.clip(people, *REAL_PEOPLE))
     return replace(PRESETS[name], **{**drawn, **changes})

@@ -69,8 +69,8 @@ class Tracker:
         rng, count = self._rng, len(camera)
         breaks = time_s >= tracks.breaks_s
         gone = np.flatnonzero(breaks)
-        # Mostly a moment, seldom two seconds: the square of an even draw.
-        tracks.hidden_s[gone] = time_s[gone] + BREAK_S[0] + (BREAK_S[1] - BREAK_S[0]) * rng.random(len(gone)) ** 2
+        # Mostly a moment, seldom two seconds: the sixth power of an even draw.
+        tracks.hidden_s[gone] = time_s[gone] + BREAK_S[0] + (BREAK_S[1] - BREAK_S[0]) * rng.random(len(gone)) ** 6
         tracks.breaks_s[gone] = tracks.hidden_s[gone] + rng.exponential(self._settings.break_every_s, len(gone))
         tracks.track_id[gone] = NO_TRACK
         found = visible & (time_s >= tracks.hidden_s) & (covered <= HIDDEN_COVERED)
