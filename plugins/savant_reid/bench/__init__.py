@@ -1,0 +1,1 @@
+"""The identity core against its baselines, on recordings with a known truth."""

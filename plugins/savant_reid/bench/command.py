@@ -1,0 +1,72 @@
+"""`savant-reid bench`: the numbers this project is built to, each beside its baseline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from savant_reid.errors import SavantReidError
+
+if TYPE_CHECKING:
+    from savant_reid.bench.rows import Source
+
+DEFAULT_RECORDING = "real"
+
+
+@click.group("bench", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def bench_command(context: click.Context, as_json: bool) -> None:
+    """Measure the costs that DESIGN promises, or (`bench identity`) who is taken for whom."""
+    if context.invoked_subcommand is not None:
+        return
+    from savant_reid.bench.costs import as_text, measure
+
+    figures = measure()
+    click.echo(json.dumps({"figures": figures}) if as_json else as_text(figures))
+
+
+@bench_command.command("identity")
+@click.option(
+    "--recording",
+    default=DEFAULT_RECORDING,
+    show_default=True,
+    metavar="PRESET|FOLDER",
+    help="easy, real, hard, huge, or a folder with sightings.parquet, truth.csv and site.yml.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of a generated recording.")
+@click.option("--ablations", is_flag=True, help="Also the engine with one part switched off each.")
+@click.option("--only", multiple=True, metavar="NAME", help="Only this engine or baseline; may be given again.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+def identity_command(recording: str, seed: int, ablations: bool, only: tuple[str, ...], as_json: bool) -> None:
+    """The engine and its baselines on one recording: IDF1, HOTA, FNIR, FPIR, identities made."""
+    from savant_reid.bench import report
+    from savant_reid.bench.engine import tunings
+
+    known = [*tunings(), *report.BASELINES]
+    for name in only:
+        if name not in known:
+            raise click.BadParameter(f"expected one of {', '.join(known)}, found {name!r}", param_hint="--only")
+    try:
+        source = find_source(recording, seed)
+        if not as_json:
+            click.echo(report.header())
+        rows, lines = report.compare(
+            source, only, ablations, None if as_json else lambda line: click.echo(report.as_text(line))
+        )
+    except SavantReidError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(report.as_json(source, rows, lines) if as_json else report.footer(source, rows))
+
+
+def find_source(recording: str, seed: int) -> Source:
+    """A folder if there is one of that name, else the generator's preset."""
+    from savant_reid.bench.folder import FolderSource
+    from savant_reid.bench.presets import PresetSource
+
+    if Path(recording).is_dir():
+        return FolderSource(Path(recording))
+    return PresetSource(recording, seed)

@@ -1,0 +1,173 @@
+"""What deciding costs: the identity stage at full load beside a naive one, memory, shared ids, embeddings used."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from savant_reid.bench.engine import EngineRun, resident_mib, run_engine
+from savant_reid.bench.presets import PresetSource
+from savant_reid.bench.rows import RowGatherer, Rows
+from savant_reid.bench.scores import score
+from savant_reid.bench.tracklets import Float32s
+from savant_reid.identity.policy import Policy
+from savant_reid.identity.resolver import Resolver
+from savant_reid.identity.topology import Topology
+from savant_reid.identity.types import Sightings
+from savant_reid.testing import preset
+
+Figure = dict[str, object]
+# The preset `huge`: 80 cameras, 1,200 people in view, 10 frames a second.
+LOAD_SECONDS = 20.0
+PROTOTYPES = 10_000
+NAIVE_OBJECTS = 300
+# People who pass by and never come back, in a gallery with room for few of them.
+PASSING, CAPACITY, AT_ONCE, PASS_FRAMES, DIMENSION = 20_000, 500, 50, 5, 64
+
+
+def measure(load_seconds: float = LOAD_SECONDS, passing: int = PASSING) -> list[Figure]:
+    """All figures that are there, each {what, value, unit, target, baseline …}."""
+    figures = [*_under_load(load_seconds), memory_with_people_passing(passing)]
+    return figures + _search()
+
+
+def _search() -> list[Figure]:
+    """Figures of the search, where that part is there."""
+    try:
+        from savant_reid.bench import search  # type: ignore[attr-defined,unused-ignore]
+    except ImportError:
+        return []
+    return list(search.measure())
+
+
+def _under_load(seconds: float) -> list[Figure]:
+    source = PresetSource("huge", 0, preset("huge", 0, seconds=seconds))
+    gatherer = RowGatherer(source.cameras)
+    run = run_engine(source, gatherer=gatherer)
+    rows = gatherer.rows()
+    naive = naive_us(rows)
+    return [
+        {
+            "what": "identity stage, per tracked person and frame",
+            "value": run.us_per_sighting,
+            "unit": "us",
+            "target": 4.0,
+            "baseline": {"naive loop per object over all prototypes": naive},
+            "sightings_per_second": len(rows) / max(rows.duration_s, 1e-9),
+            "share_of_a_core": run.seconds / max(rows.duration_s, 1e-9),
+            "identities": run.identities_held,
+            "worst_moment_ms": run.worst_moment_s * 1e3,
+        },
+        {
+            "what": "shared ids inside one frame",
+            "value": score(rows, run.answers).shared_ids,
+            "unit": "rows",
+            "target": 0,
+            "baseline": {"plain argmax": plain_argmax_share(rows)},
+            "of": len(rows),
+        },
+        _embeddings_used(run, rows),
+    ]
+
+
+def _embeddings_used(run: EngineRun, rows: Rows) -> Figure:
+    return {
+        "what": "embeddings per person and second",
+        "value": len(rows.embeddings) / max(rows.person_seconds, 1e-9),
+        "unit": "1/s",
+        "target": 1.0,
+        "baseline": {"every frame": len(rows) / max(rows.person_seconds, 1e-9)},
+        "accepted": run.accepted,
+    }
+
+
+def naive_us(rows: Rows, objects: int = NAIVE_OBJECTS, prototypes: int = PROTOTYPES) -> float:
+    """Microseconds per object of the textbook loop: cosine with every prototype, one object after the other."""
+    gallery, probes = _gallery_and_probes(rows, objects, prototypes)
+    start = time.perf_counter()
+    for probe in probes:
+        scores = gallery @ (probe / np.linalg.norm(probe))
+        best = int(np.argmax(scores))
+        _ = best if scores[best] > 0.7 else None
+    return (time.perf_counter() - start) / max(len(probes), 1) * 1e6
+
+
+def plain_argmax_share(rows: Rows, frames: int = 200, prototypes: int = PROTOTYPES) -> float:
+    """Share of rows whose most similar identity somebody else in their frame has too."""
+    gallery, _ = _gallery_and_probes(rows, 0, prototypes)
+    names = _names_of(rows, len(gallery))
+    with_embedding = np.flatnonzero(rows.embedding_of >= 0)
+    chosen = np.unique(rows.frame[with_embedding])[-frames:]
+    mine = with_embedding[np.isin(rows.frame[with_embedding], chosen)]
+    best = (np.asarray(rows.embeddings[rows.embedding_of[mine]], np.float32) @ gallery.T).argmax(axis=1)
+    keys = np.stack([rows.frame[mine], names[best]], axis=1)
+    return 1.0 - len(np.unique(keys, axis=0)) / max(len(mine), 1)
+
+
+def _gallery_and_probes(rows: Rows, objects: int, prototypes: int) -> tuple[Float32s, Float32s]:
+    """The first embeddings as prototypes, the last ones as probes; repeated if there are too few."""
+    gallery = np.asarray(np.resize(rows.embeddings[:prototypes], (prototypes, rows.embeddings.shape[1])), np.float32)
+    return np.ascontiguousarray(gallery), np.asarray(rows.embeddings[len(rows.embeddings) - objects :], np.float32)
+
+
+def _names_of(rows: Rows, prototypes: int) -> np.ndarray:
+    """The track that each prototype came from."""
+    owner = np.zeros(len(rows.embeddings), np.int64)
+    with_embedding = rows.embedding_of >= 0
+    owner[rows.embedding_of[with_embedding]] = rows.track[with_embedding]
+    return np.resize(owner[:prototypes], prototypes)
+
+
+def memory_with_people_passing(passing: int = PASSING, resolver: Resolver | None = None) -> Figure:
+    """Resident memory between the first half, when the gallery has long been full, and the end."""
+    resolver = resolver or Resolver(Topology(["door"]), Policy(capacity=CAPACITY, retention_s=60.0))
+    rng = np.random.default_rng(7)
+    halfway = 0.0
+    for group in range(passing // AT_ONCE):
+        for frame in range(PASS_FRAMES):
+            resolver.resolve([_passing(rng, group, frame)])
+            resolver.take_events()
+        if group == passing // AT_ONCE // 2:
+            halfway = resident_mib()
+    return {
+        "what": f"memory growth while {passing // 2} more people pass through a gallery of {CAPACITY}",
+        "value": resident_mib() - halfway,
+        "unit": "MiB",
+        "target": 0.0,
+        "identities_held": resolver.identities,
+    }
+
+
+def _passing(rng: np.random.Generator, group: int, frame: int) -> Sightings:
+    """AT_ONCE strangers side by side, in view for PASS_FRAMES seconds."""
+    looks = np.random.default_rng(group).standard_normal((AT_ONCE, DIMENSION))
+    boxes = np.tile(np.array([0, 100, 60, 180], np.float32), (AT_ONCE, 1))
+    boxes[:, 0] = 20 + 80 * np.arange(AT_ONCE)
+    return Sightings(
+        "door",
+        (group * (PASS_FRAMES + 4) + frame) * 1_000_000_000,
+        group * AT_ONCE + np.arange(AT_ONCE),
+        boxes,
+        np.full(AT_ONCE, 0.95, np.float32),
+        np.arange(AT_ONCE),
+        (looks + 0.2 * rng.standard_normal(looks.shape)).astype(np.float32),
+        (20 + 80 * AT_ONCE + 40, 720),
+    )
+
+
+def as_text(figures: Sequence[Figure]) -> str:
+    """A line per figure."""
+    return "\n".join(_line(figure) for figure in figures)
+
+
+def _line(figure: Figure) -> str:
+    baseline = figure.get("baseline") or {}
+    beside = ", ".join(f"{name} {_number(value)}" for name, value in baseline.items())  # type: ignore[attr-defined]
+    text = f"{figure['what']}: {_number(figure.get('value'))} {figure.get('unit', '')}"
+    return text + f" (target {_number(figure.get('target'))}{'; ' + beside if beside else ''})"
+
+
+def _number(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,124 @@
+"""The engine itself over a recording: online, moment by moment, with what it costs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from savant_reid.bench.answers import Answers
+from savant_reid.bench.rows import LabelledMoment, RowGatherer, Source
+from savant_reid.identity.policy import Policy, Tuning
+from savant_reid.identity.resolver import Resolver
+from savant_reid.identity.types import Decision, EventKind, IdentityEvent, State
+
+ENGINE = "engine"
+# Memory is looked at once in so many moments.
+_LOOK_EVERY = 100
+
+
+def tunings() -> Mapping[str, Tuning]:
+    """Name to constants: the engine as it is, and with one part switched off each, to see what that part earns."""
+    return {ENGINE: Tuning()}
+
+
+@dataclass(frozen=True)
+class EngineRun:
+    """answers: one per row of the recording. seconds: inside `resolve`. sightings: rows. identities_held: at the end.
+
+    worst_moment_s: the longest single call. memory_growth_mib: peak of the resident memory over its start; with the
+    moments generated in the same process. events: how many of each kind. accepted: embeddings taken as evidence.
+    """
+
+    answers: Answers
+    seconds: float
+    sightings: int
+    worst_moment_s: float
+    identities_held: int
+    memory_growth_mib: float
+    events: Mapping[str, int]
+    history: Sequence[IdentityEvent]
+    accepted: int | None
+
+    @property
+    def us_per_sighting(self) -> float:
+        return self.seconds / max(self.sightings, 1) * 1e6
+
+
+def run_engine(
+    source: Source,
+    tuning: Tuning | None = None,
+    policy: Policy | None = None,
+    gatherer: RowGatherer | None = None,
+    progress: Callable[[LabelledMoment], None] | None = None,
+) -> EngineRun:
+    """One pass. gatherer: also sees every moment, so that a recording need not be generated twice."""
+    resolver = Resolver(source.topology(), policy, tuning)
+    said, history = _Said(), []
+    seconds = worst = 0.0
+    start_mib = peak_mib = resident_mib()
+    for number, moment in enumerate(source.moments()):
+        if gatherer is not None:
+            gatherer.add(moment)
+        start = time.perf_counter()
+        decisions = resolver.resolve(moment.sightings)
+        took = time.perf_counter() - start
+        seconds, worst = seconds + took, max(worst, took)
+        said.add(decisions)
+        events = resolver.take_events()
+        history += [event for event in events if event.kind in (EventKind.MERGED, EventKind.SPLIT)]
+        said.events.update(event.kind.value for event in events)
+        if number % _LOOK_EVERY == 0:
+            peak_mib = max(peak_mib, resident_mib())
+        if progress is not None:
+            progress(moment)
+    return EngineRun(
+        answers=said.answers(history),
+        seconds=seconds,
+        sightings=said.rows,
+        worst_moment_s=worst,
+        identities_held=resolver.identities,
+        memory_growth_mib=peak_mib - start_mib,
+        events=dict(said.events),
+        history=history,
+        accepted=getattr(resolver, "accepted", None),
+    )
+
+
+class _Said:
+    """Decisions as arrays."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.events: Counter[str] = Counter()
+        self._ids: list[np.ndarray] = []
+        self._confirmed: list[np.ndarray] = []
+
+    def add(self, decisions: Sequence[Decision]) -> None:
+        self.rows += len(decisions)
+        self._ids.append(np.array([decision.global_id for decision in decisions], np.int64))
+        self._confirmed.append(np.array([decision.state is State.CONFIRMED for decision in decisions], bool))
+
+    def answers(self, history: Sequence[IdentityEvent]) -> Answers:
+        merges = tuple(
+            (int(event.time_ns), int(event.global_id), int(event.other_id))
+            for event in history
+            if event.kind is EventKind.MERGED and event.other_id is not None
+        )
+        ids = np.concatenate([np.zeros(0, np.int64), *self._ids])
+        confirmed = np.concatenate([np.zeros(0, bool), *self._confirmed])
+        return Answers(ids, confirmed & (ids >= 0), merges)
+
+
+def resident_mib() -> float:
+    """Resident memory of this process; 0 where there is no /proc."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
