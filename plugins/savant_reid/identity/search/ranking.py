@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.identity.search.protocol import NOBODY, Float32s, Int64s, Nearest
 
 Indices = NDArray[np.intp]
-# Rows of a group that is looked into only if its best is good enough. With 32, the groups' maxima cost 5 % of a matrix
-# product of 64 probes, and few rows are looked at twice.
-GROUP = 32
-# Up to here a partition over all rows is cheaper than maxima of groups first.
-PARTITION_ROWS = 512
-_LOWEST = np.finfo(np.float32).min
+# Rows of a group, at most. A group is looked into only if its best is good enough.
+_GROUP = 32
+# Groups for each of the k places: with fewer, too many of them are looked into; with more, there is more to compare.
+_GROUPS_PER_PLACE = 4
+LOWEST = np.finfo(np.float32).min
 
 
-def padded(rows: int) -> int:
-    """The width that `candidates` wants for up to `rows` rows."""
-    return rows if rows <= PARTITION_ROWS else -(-rows // GROUP) * GROUP
+class Found(NamedTuple):
+    """Rows that may be among the best: numbers of probe and block as asked for, owner, similarity; (n,) each."""
+
+    probes: Indices
+    blocks: Indices
+    owners: Int64s
+    scores: Float32s
 
 
-def candidates(scores: Float32s, k: int) -> tuple[Indices, Indices, Indices, Float32s]:
-    """All that can be among the k best of each row of `scores` (b, s, padded(w)): ties at the edge all included.
+def group_rows(width: int, k: int) -> int:
+    """How many rows `candidates` takes together in scores of about `width`: its scores' width is a multiple of it."""
+    return max(1, min(_GROUP, width // (_GROUPS_PER_PLACE * k)))
+
+
+def candidates(scores: Float32s, group: int, k: int) -> tuple[Indices, Indices, Indices, Float32s]:
+    """All that can be among the k best of each row of `scores` (b, s, w): ties at the edge all included.
 
     Places without a row hold -inf. Returns (n,) each: first index, second index, position in the row, score.
     """
-    if scores.shape[2] <= PARTITION_ROWS:
-        least = _kth_best(scores, k)
-        first, second, at = np.nonzero(scores >= least[..., None])
-        return first, second, at, scores[first, second, at]
-    groups = scores.reshape(*scores.shape[:2], -1, GROUP)
-    best = groups.max(axis=3)
+    probes, segments, width = scores.shape
+    # A group is every (w / group)-th row, so that the maxima run along memory whichever way the scores lie.
+    groups = scores.reshape(probes, segments, group, width // group)
+    best = np.ascontiguousarray(groups.max(axis=2))
     # The k-th best of the groups' maxima is no greater than the k-th best of all.
     least = _kth_best(best, k)
-    first, second, group = np.nonzero(best >= least[..., None])
-    looked_at = groups[first, second, group]
+    first, second, of = np.unravel_index(np.flatnonzero(best >= least[..., None]), best.shape)
+    looked_at = groups[first, second, :, of]
     hit, at = np.nonzero(looked_at >= least[first, second, None])
-    return first[hit], second[hit], group[hit] * GROUP + at, looked_at[hit, at]
+    return first[hit], second[hit], at * (width // group) + of[hit], looked_at[hit, at]
 
 
 def _kth_best(scores: Float32s, k: int) -> Float32s:
@@ -48,16 +56,25 @@ def _kth_best(scores: Float32s, k: int) -> Float32s:
     elif k < width:
         least = np.partition(scores, width - k, axis=2)[..., width - k]
     else:
-        least = np.full(scores.shape[:2], _LOWEST, np.float32)
-    found: Float32s = np.maximum(least, _LOWEST)
+        least = np.full(scores.shape[:2], LOWEST, np.float32)
+    found: Float32s = np.maximum(least, LOWEST)
     return found
 
 
-def ranked(cells: Int64s, owners: Int64s, scores: Float32s, shape: tuple[int, int], k: int) -> Nearest:
-    """The k best of each cell (probe * blocks + block) of `shape` (probes, blocks), ties in the order of the owners.
+def ranked(found: list[Found], shape: tuple[int, int], k: int) -> Nearest:
+    """The k best of each of `shape` (probes, blocks), ties in the order of the owners."""
+    probes, blocks = shape
+    best_owners = np.full((probes * blocks, k), NOBODY, np.int64)
+    best_scores = np.full((probes * blocks, k), -np.inf, np.float32)
+    if found:
+        probe, block, owners, scores = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
+        chosen, cell, rank = _best(probe * blocks + block, owners, scores, k)
+        best_owners[cell, rank], best_scores[cell, rank] = owners[chosen], scores[chosen]
+    return Nearest(best_owners.reshape(probes, blocks * k), best_scores.reshape(probes, blocks * k))
 
-    cells, owners, scores: (n,) each, in any order.
-    """
+
+def _best(cells: Int64s, owners: Int64s, scores: Float32s, k: int) -> tuple[Indices, Int64s, Indices]:
+    """Which of the (n,) given are among the k best of their cell, and the cell and the rank of each of those."""
     # One integer to sort by: the cell, then the score downwards. IEEE numbers and the integers with their bits are in
     # the same order if positive, in the opposite one if negative; adding 0 turns -0 into 0.
     bits = (scores + np.float32(0)).view(np.int32)
@@ -68,10 +85,7 @@ def ranked(cells: Int64s, owners: Int64s, scores: Float32s, shape: tuple[int, in
     if (in_order[1:] == in_order[:-1]).any():
         order = np.lexsort((owners, key))
     cell = cells[order]
-    rank = np.arange(len(cell)) - np.searchsorted(cell, cell)
-    order, cell, rank = order[rank < k], cell[rank < k], rank[rank < k]
-    probes, blocks = shape
-    best_owners = np.full((probes * blocks, k), NOBODY, np.int64)
-    best_scores = np.full((probes * blocks, k), -np.inf, np.float32)
-    best_owners[cell, rank], best_scores[cell, rank] = owners[order], scores[order]
-    return Nearest(best_owners.reshape(probes, blocks * k), best_scores.reshape(probes, blocks * k))
+    of_cell = np.bincount(cell)
+    rank = np.arange(len(cell)) - np.repeat(np.cumsum(of_cell) - of_cell, of_cell)
+    among = rank < k
+    return order[among], cell[among], rank[among]

@@ -1,0 +1,67 @@
+"""What the backends on the CPU have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from savant_reid.identity.search.placement import Placement
+from savant_reid.identity.search.protocol import Float32s, Int64s, Nearest, as_rows
+from savant_reid.identity.search.ranking import Found, ranked
+from savant_reid.identity.search.segments import Segment, Segments
+
+# Probes searched at a time, so that the scores held are bounded.
+_PROBES = 256
+
+
+class Piece(NamedTuple):
+    """A segment of the block that was asked for as number `block`."""
+
+    block: int
+    segment: Segment
+
+
+class HostSearch(ABC):
+    """A Search over rows in the host's memory; a subclass says how it finds candidates among them."""
+
+    def __init__(self, dimension: int, capacity_rows: int) -> None:
+        self._segments = Segments(dimension)
+        self._placement = Placement(self._segments, capacity_rows)
+
+    @property
+    def dimension(self) -> int:
+        return self._segments.dimension
+
+    @property
+    def capacity_rows(self) -> int:
+        return self._placement.capacity_rows
+
+    def __len__(self) -> int:
+        return self._placement.size
+
+    def replace(self, owner: int, block: int, vectors: Float32s) -> None:
+        self._placement.replace(owner, block, as_rows(vectors, self.dimension))
+
+    def remove(self, owner: int) -> None:
+        self._placement.remove(owner)
+
+    def rebuild(self, owners: Int64s, blocks: Int64s, vectors: Float32s) -> None:
+        self._placement.rebuild(owners, blocks, as_rows(vectors, self.dimension))
+
+    def nearest(self, probes: Float32s, blocks: Sequence[int], k: int) -> Nearest:
+        probes = as_rows(probes, self.dimension)
+        of_block = self._segments.of_block
+        pieces = [Piece(i, segment) for i, block in enumerate(blocks) for segment in of_block.get(block, ())]
+        parts = []
+        for at in range(0, max(1, len(probes)), _PROBES):
+            some = probes[at : at + _PROBES]
+            found = list(self._candidates(some, pieces, k)) if len(some) else []
+            parts.append(ranked(found, (len(some), len(blocks)), k))
+        return parts[0] if len(parts) == 1 else Nearest(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    @abstractmethod
+    def _candidates(self, probes: Float32s, pieces: list[Piece], k: int) -> Iterator[Found]:
+        """At least the k best rows of every piece for every probe, and all that tie with the k-th."""
