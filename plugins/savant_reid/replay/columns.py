@@ -61,9 +61,9 @@ def check_columns(schema: pa.Schema, name: object) -> None:
         raise DataError("\n".join(wrong))
 
 
-def camera_names(batch: pa.RecordBatch, index: Mapping[str, int]) -> Int64s:
-    """(n,) index of each row's camera, -1 for a name that `index` does not have."""
-    column = batch.column("camera")
+def camera_indices(batch: pa.RecordBatch, index: Mapping[str, int], name: object) -> Int64s:
+    """(n,) index of each row's camera, -1 for a name that `index` does not have. Raises DataError for nulls."""
+    column = _without_null(batch, "camera", name)
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     known = np.array([index.get(name, -1) for name in column.dictionary.to_pylist()] or [-1], np.int64)
@@ -72,9 +72,7 @@ def camera_names(batch: pa.RecordBatch, index: Mapping[str, int]) -> Int64s:
 
 def integers(batch: pa.RecordBatch, column: str, name: object) -> Int64s:
     """(n,) int64. Raises DataError for nulls, and for what int64 cannot hold."""
-    values = batch.column(column)
-    if values.null_count:
-        raise DataError(f"{name}: {column}: expected a value in every row, found {values.null_count} null")
+    values = _without_null(batch, column, name)
     try:
         return np.asarray(values.cast(pa.int64()).to_numpy(zero_copy_only=False), np.int64)
     except pa.ArrowInvalid as error:
@@ -122,6 +120,13 @@ def embeddings(batch: pa.RecordBatch, length: int) -> tuple[Int64s, Float32s, in
         values = np.asarray(column.flatten().to_numpy(zero_copy_only=False)).astype(np.float32, copy=False)
     embedding_of[has] = np.arange(int(has.sum()))
     return embedding_of, values.reshape(-1, length), others
+
+
+def _without_null(batch: pa.RecordBatch, column: str, name: object) -> Any:
+    values = batch.column(column)
+    if values.null_count:
+        raise DataError(f"{name}: {column}: expected a value in every row, found {values.null_count} null")
+    return values
 
 
 def _expected() -> dict[str, str]:

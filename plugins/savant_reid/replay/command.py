@@ -51,7 +51,7 @@ def replay_command(
     try:
         from savant_reid.replay.replay import ReplayRequest, replay
 
-        with _bar() as bar, _stop_on_signal() as stopped:
+        with _bar() as bar, stop_on_signal() as stopped:
             request = ReplayRequest(
                 recording, out, site, truth, force, order, embedding_model, stopped.is_set, bar.reset, _advance(bar)
             )
@@ -89,7 +89,7 @@ def _advance(bar: Any) -> Callable[[int, int], None]:
 
 
 @contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
+def stop_on_signal() -> Iterator[threading.Event]:
     """An event that the first signal sets; the second one acts as if nobody listened."""
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():

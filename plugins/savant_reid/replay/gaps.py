@@ -49,7 +49,7 @@ class _Camera:
     noted: array[int] = field(default_factory=lambda: array("q"))
     first: tuple[int, int] | None = None
     last: tuple[int, int] = (0, 0)
-    last_row: int = 0
+    troubles: int = 0
     frames: int = 0
     nanoseconds: int = 0
     next: int = 0
@@ -69,25 +69,25 @@ class Gaps:
         self.before: dict[int, Gap] = {}
         self._after: dict[int, tuple[tuple[int, int], Gap]] = {}
 
-    def note(self, camera: int, frames: Int64s, times_ns: Int64s, rows: Int64s, troubled_row: int) -> int:
+    def note(self, camera: int, frames: Int64s, times_ns: Int64s, troubles: Int64s) -> int:
         """Rows of one camera, (n,) each, in file order; returns how often its time went back.
 
-        Gaps that begin before `troubled_row`, the last row up to which clocks disagreed, are not filled: nobody could
-        say between which frames of the others they belong.
+        troubles: how many frames, of any camera, came so far while clocks disagreed. Gaps in which there are more stay
+        gaps: nobody could say between which frames of the others theirs belong.
         """
         one = self._cameras.setdefault(camera, _Camera())
         if one.first is None:
             one.first = one.last = int(frames[0]), int(times_ns[0])
-            one.last_row = int(rows[0])
+            one.troubles = int(troubles[0])
         frame = np.concatenate([[one.last[0]], frames])
         time_ns = np.concatenate([[one.last[1]], times_ns])
-        row = np.concatenate([[one.last_row], rows])
-        one.last, one.last_row = (int(frames[-1]), int(times_ns[-1])), int(rows[-1])
+        trouble = np.diff(np.concatenate([[one.troubles], troubles])) > 0
+        one.last, one.troubles = (int(frames[-1]), int(times_ns[-1])), int(troubles[-1])
         steps, spent = np.diff(frame), np.diff(time_ns)
         counted = (steps > 0) & (spent >= steps * _SHORTEST_NS) & (spent // np.maximum(steps, 1) <= _LONGEST_NS)
         one.frames += int(steps[counted].sum())
         one.nanoseconds += int(spent[counted].sum())
-        for i in np.flatnonzero(counted & (steps > 1) & (row[:-1] > troubled_row)).tolist():
+        for i in np.flatnonzero(counted & (steps > 1) & ~trouble).tolist():
             self._keep(one, (int(frame[i]), int(time_ns[i]), int(frame[i + 1]), int(time_ns[i + 1])))
         return int((spent < 0).sum())
 

@@ -85,7 +85,7 @@ def _find(path: Path) -> list[Path]:
 @contextmanager
 def _reading(path: Path) -> Iterator[pq.ParquetFile]:
     try:
-        with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, read_dictionary=["camera"]) as file:
+        with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
             yield file
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: expected sightings in Parquet, found: {error}") from error

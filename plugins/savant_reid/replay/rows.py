@@ -15,7 +15,7 @@ from savant_reid.replay.columns import (
     REQUIRED,
     Rows,
     boxes,
-    camera_names,
+    camera_indices,
     embeddings,
     floats,
     integers,
@@ -44,7 +44,16 @@ def _rows(recording: Recording, batch: pa.RecordBatch, index: Mapping[str, int],
         refused["embedding_length"] += others
     frame, time_ns, track_id = (integers(batch, column, recording.name) for column in IDS)
     confidences = np.minimum(floats(batch, "confidence"), np.float32(1.0))
-    return Rows(camera_names(batch, index), frame, time_ns, track_id, boxes(batch), confidences, embedding_of, found)
+    return Rows(
+        camera_indices(batch, index, recording.name),
+        frame,
+        time_ns,
+        track_id,
+        boxes(batch),
+        confidences,
+        embedding_of,
+        found,
+    )
 
 
 def _without(batch: pa.RecordBatch, whole: NDArray[np.bool_], reason: str, refused: Counter[str]) -> pa.RecordBatch:

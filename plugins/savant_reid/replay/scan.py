@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from savant_reid.errors import ConfigError
-from savant_reid.replay.columns import IDS, Int64s, boxes, camera_names, integers, whole_boxes
+from savant_reid.replay.columns import IDS, Int64s, boxes, camera_indices, integers, whole_boxes
 from savant_reid.replay.frame_size import SizeEstimate
 from savant_reid.replay.gaps import Gaps
 from savant_reid.replay.recording import Recording
@@ -73,9 +73,9 @@ class _Scanner:
         self._found = Scan(counts=np.zeros(n, np.int64), steps_back=np.zeros(n, np.int64))
         self._estimate = SizeEstimate(n)
         self._unknown: set[str] = set()
-        self._last_camera = -1
+        self._last = -1, -1  # camera and frame of the last row
         self._recent_ns = np.zeros(0, np.int64)
-        self._troubled_row = -1
+        self._troubles = 0
 
     def scan(self) -> Scan:
         for batch in self._recording.batches(COLUMNS, SCAN_ROWS):
@@ -86,22 +86,22 @@ class _Scanner:
                 f"{self._recording.name} has sightings from there; found {', '.join(self._cameras)}"
             )
         found, known = self._found, self._recording.cameras
-        found.gaps.close(self._named(known), found.first_ns, found.last_ns, in_step=self._troubled_row < 0)
+        found.gaps.close(self._named(known), found.first_ns, found.last_ns, in_step=not self._troubles)
         found.sizes = self._estimate.sizes(self._named(known))
         return found
 
     def _take(self, batch: pa.RecordBatch) -> None:
-        camera = camera_names(batch, self._index)
+        camera = camera_indices(batch, self._index, self._recording.name)
         if (camera < 0).any():
             named = set(batch.column("camera").to_pylist())
-            self._unknown |= {repr(name) if name is None else name for name in named if name not in self._index}
+            self._unknown |= named - set(self._index)
         frame, time_ns, _ = (integers(batch, column, self._recording.name) for column in IDS)
         if self._unknown or not len(camera):
             return
-        self._order(camera, frame, time_ns)
+        troubles = self._order(camera, frame, time_ns)
         for at in np.unique(camera).tolist():
             rows = np.flatnonzero(camera == at)
-            back = self._found.gaps.note(at, frame[rows], time_ns[rows], self._found.rows + rows, self._troubled_row)
+            back = self._found.gaps.note(at, frame[rows], time_ns[rows], troubles[rows])
             self._found.steps_back[at] += back
             self._found.counts[at] += len(rows)
         found = boxes(batch)
@@ -109,23 +109,26 @@ class _Scanner:
         self._estimate.add(camera[whole], found[whole])
         self._found.rows += len(camera)
 
-    def _order(self, camera: Int64s, frame: Int64s, time_ns: Int64s) -> None:
+    def _order(self, camera: Int64s, frame: Int64s, time_ns: Int64s) -> Int64s:
+        """(n,) how many frames so far came while clocks disagreed."""
         found = self._found
-        changes = np.flatnonzero(np.diff(camera, prepend=self._last_camera))
-        found.blocks += len(changes)
-        self._last_camera = int(camera[-1])
-        starts = np.union1d(changes, np.flatnonzero(np.diff(frame, prepend=frame[0] - 1)))
-        times = np.concatenate([self._recent_ns, time_ns[starts]])
-        if len(times) > 1:
-            found.is_ascending &= not (np.diff(times) < 0).any()
-        padded = np.concatenate([np.full(_FRAMES_BEFORE - 1, times[0]), times])
+        begins = (np.diff(camera, prepend=self._last[0]) != 0) | (np.diff(frame, prepend=self._last[1]) != 0)
+        found.blocks += int((np.diff(camera, prepend=self._last[0]) != 0).sum())
+        self._last = int(camera[-1]), int(frame[-1])
+        times = np.concatenate([self._recent_ns, time_ns[begins]])
+        found.is_ascending &= not (np.diff(times) < 0).any()
+        padded = np.concatenate([np.repeat(times[:1], _FRAMES_BEFORE - 1), times])
         latest = np.lib.stride_tricks.sliding_window_view(padded, _FRAMES_BEFORE).max(axis=1)
-        if (times < latest - _LEAP_NS).any():
-            self._troubled_row = found.rows + len(camera)
+        apart = (times < latest - _LEAP_NS)[len(self._recent_ns) :]
         self._recent_ns = times[-_FRAMES_BEFORE:]
+        troubles = np.zeros(len(camera), np.int64)
+        troubles[begins] = apart
+        troubles = np.cumsum(troubles) + self._troubles
+        self._troubles = int(troubles[-1])
         low, high = int(time_ns.min()), int(time_ns.max())
         found.first_ns = low if found.first_ns is None else min(found.first_ns, low)
         found.last_ns = high if found.last_ns is None else max(found.last_ns, high)
+        return troubles
 
     def _at(self, name: str) -> int:
         return self._index.get(name, -1)

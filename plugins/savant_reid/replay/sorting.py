@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from savant_reid.errors import OutputError
-from savant_reid.replay.columns import REQUIRED, Int64s, camera_names, integers
+from savant_reid.replay.columns import REQUIRED, Int64s, camera_indices, integers
 from savant_reid.replay.recording import BATCH_ROWS, Recording
 
 BUCKET_BYTES = 64 << 20
@@ -87,7 +87,7 @@ def _sorted_part(path: Path, index: Mapping[str, int], name: str) -> Path:
     with pa.ipc.open_file(path) as file:
         table = file.read_all()
     batch = table.combine_chunks().to_batches()[0]
-    order = np.lexsort((camera_names(batch, index), integers(batch, "time_ns", name)))
+    order = np.lexsort((camera_indices(batch, index, name), integers(batch, "time_ns", name)))
     part = path.with_suffix(".parquet")
     pq.write_table(table.take(pa.array(order)), part, compression="none", row_group_size=BATCH_ROWS * 4)
     path.unlink()
