@@ -13,8 +13,10 @@ from typing import Any
 import click
 
 from savant_reid import __version__
+from savant_reid.bench.command import bench_command
 from savant_reid.errors import SavantReidError
 from savant_reid.evaluation.command import evaluate_command
+from savant_reid.gallery.decisions_command import gallery_command
 from savant_reid.replay.command import replay_command
 
 DEMO_MODULE = "module.yml"
@@ -30,6 +32,8 @@ def main(verbose: bool) -> None:
 
 
 main.add_command(evaluate_command)
+main.add_command(gallery_command)
+main.add_command(bench_command)
 main.add_command(replay_command)
 
 

@@ -190,6 +190,7 @@ class _Gathering:
         return Looks(
             model=model,
             visits=visits,
+            raw=means,
             means=unit(means - np.stack([camera_means[one.camera] for one in visits])) if known else means,
             samples=np.array([row_of[visit] for visit in sampled], np.int64),
             probes=probes,

@@ -26,8 +26,16 @@ class History:
             if not isinstance(other, int):
                 continue
             self._of[other].append(place)
-            if event["kind"] == EventKind.MERGED.value and self.present(other) != self.present(gone):
-                self._into[self.present(gone)] = other
+            if event["kind"] == EventKind.MERGED.value:
+                self._merge(gone, other)
+
+    def _merge(self, gone: int, survivor: int) -> None:
+        """As sinks.repairs does for tracks.csv: of a circle, the last word counts."""
+        if self.present(survivor) == gone:
+            self._into.pop(gone, None)
+            self._into.pop(survivor, None)
+        if gone != survivor:
+            self._into[gone] = survivor
 
     def present(self, global_id: int) -> int:
         """The identity that `global_id` lives on in; itself where it was never merged."""

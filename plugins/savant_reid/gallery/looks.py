@@ -21,13 +21,14 @@ SITE_PRIOR, CAMERA_PRIOR = 4.0, 8.0
 class Looks:
     """visits: (v,) those with an embedding; the rows of the rest belong to them.
 
-    means: (v, D) float32, without the camera's mean, unit length. samples: (s,) int64, rows of some visits; probes,
-    rests: (s, D), one picture of the visit, and the mean of its pictures half a visit away.
+    raw: (v, D) float32, unit length. means: the same without the camera's mean. samples: (s,) int64, rows of some
+    visits; probes, rests: (s, D), one picture of the visit, and the mean of its pictures half a visit away.
     apart: pairs (a, b) of rows, a < b, that were seen in one camera at one moment, boxes never touching.
     """
 
     model: str
     visits: list[Visit]
+    raw: Floats
     means: Floats
     samples: Ints
     probes: Floats

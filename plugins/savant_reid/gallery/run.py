@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -65,9 +65,13 @@ def open_run(folder: Path) -> Run:
         raise DataError(f"{folder}: expected a run folder with {TRACKS}, found none in it")
     if not (folder / METRICS).is_file():
         log.warning("%s: the run did not come to its end (no %s); this is what it had written", folder, METRICS)
-    stretches = read_stretches(folder / TRACKS)
+    history = read_history(folder / IDENTITIES)
+    # A killed run, or a decision by hand that was cut short, may have left ids of before a merge.
+    stretches = [
+        replace(stretch, global_id=history.present(stretch.global_id)) for stretch in read_stretches(folder / TRACKS)
+    ]
     site, overlaps = _site(folder / SITE)
-    return Run(folder, site, stretches, people_of(stretches), read_history(folder / IDENTITIES), overlaps)
+    return Run(folder, site, stretches, people_of(stretches), history, overlaps)
 
 
 def _site(path: Path) -> tuple[str, frozenset[Pair] | None]:

@@ -19,6 +19,8 @@ MOST_CANDIDATES = 200
 # Neighbourhoods of visits, of which a person has a handful, not the dozens of pictures of the paper's data sets.
 K1, K2 = 6, 3
 WEIGHT = 0.3
+# In fewer visits every neighbourhood is most of the gallery, and re-ranking did harm (docs/gallery.md).
+LEAST_VISITS = 30
 # Samples of a run, and strangers of each, from which the likelihood is learned.
 MOST_SAMPLES, MOST_STRANGERS = 200, 50
 
@@ -38,11 +40,12 @@ class Match:
 
 @dataclass(frozen=True)
 class Answer:
-    """matches: best first. nobody: probability that the query shows nobody of the run."""
+    """matches: best first. nobody: probability that the query shows nobody of the run. reranked: whether it was."""
 
     matches: list[Match]
     nobody: float
     likelihood: Likelihood
+    reranked: bool = False
 
 
 def search(run: Run, queries: Floats, leave_out: int | None = None, reranked: bool = True) -> Answer:
@@ -53,7 +56,7 @@ def search(run: Run, queries: Floats, leave_out: int | None = None, reranked: bo
     if not len(rows):
         return Answer([], 1.0, fit(np.zeros(0), np.zeros(0)))
     scorer, likelihood = _similarities, learn(looks, run.overlaps, _similarities)
-    if reranked:
+    if reranked and len(rows) >= LEAST_VISITS:
         better = learn(looks, run.overlaps, reranked_scores)
         if not better.is_rough:
             scorer, likelihood = reranked_scores, better
@@ -68,7 +71,7 @@ def search(run: Run, queries: Floats, leave_out: int | None = None, reranked: bo
         Match(run.people[int(people[i])], float(probability[i]), float(similarity[i]))
         for i in np.lexsort((-similarity, -probability))
     ]
-    return Answer(matches, float(1.0 / (1.0 + weights.sum())), likelihood)
+    return Answer(matches, float(1.0 / (1.0 + weights.sum())), likelihood, scorer is reranked_scores)
 
 
 def _log_ratios(scores: Floats, owner_of: Ints, likelihood: Likelihood) -> NDArray[np.float64]:
