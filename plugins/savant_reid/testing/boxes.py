@@ -12,13 +12,11 @@ Int64s = NDArray[np.int64]
 
 FRAME_WIDTH_PX, FRAME_HEIGHT_PX = 1920, 1080
 FAR_PX, NEAR_PX = 330.0, 1040.0  # where feet stand in the picture, farthest and nearest
-HEIGHT_FAR_PX, HEIGHT_NEAR_PX = 120.0, 400.0
 DEPTH_BETA = (1.2, 2.8)  # most of the floor that a camera sees is far from it
 WIDTH_OF_HEIGHT = 0.4
 SPEED_PX_PER_S = (50.0, 130.0)
 FASTEST_PX_PER_S = 150.0
-BESIDE_PX = 110.0  # between people who walk together
-BESIDE_SPREAD_PX = 30.0
+BESIDE, BESIDE_SPREAD = 0.275, 0.075  # between people who walk together, in heights of those nearest to the camera
 SWAY_PX = 3.0
 KNOTS = 6
 
@@ -46,14 +44,17 @@ class Paths(NamedTuple):
         return Paths(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
 
 
-def draw_paths(dwell_s: Float64s, together: Int64s, rng: np.random.Generator) -> Paths:
-    """Paths for visits that last `dwell_s` (n,); those with one number in `together` (n,) walk side by side."""
+def draw_paths(dwell_s: Float64s, together: Int64s, nearest_px: float, rng: np.random.Generator) -> Paths:
+    """Paths for visits that last `dwell_s` (n,); those with one number in `together` (n,) walk side by side.
+
+    nearest_px: height of the people nearest to the camera.
+    """
     groups, member = np.unique(together, return_inverse=True)
     member = member.ravel()
     points = _way_points(len(groups), rng)[member]
     speed = rng.uniform(*SPEED_PX_PER_S, len(groups))[member]
     halt = rng.beta(1.0, 1.0, len(groups))[member]
-    points = points + _beside(member, rng)[:, None]
+    points = points + nearest_px * _beside(member, rng)[:, None]
     points[..., 1] = np.clip(points[..., 1], FAR_PX, NEAR_PX)
     length = np.hypot(*np.diff(points, axis=1).transpose(2, 0, 1))
     # Somebody who is in view for too short a time to cross it turns into a door half-way.
@@ -71,13 +72,13 @@ def draw_paths(dwell_s: Float64s, together: Int64s, rng: np.random.Generator) ->
 
 
 def _beside(member: Int64s, rng: np.random.Generator) -> Float64s:
-    """(n, 2) pixels by which each one keeps beside the path of its group; 0 for those who are alone."""
+    """(n, 2) how far each one keeps beside the path of its group, in heights; 0 for those who are alone."""
     size = np.bincount(member, minlength=1)
     order = np.argsort(member, kind="stable")
     rank = np.empty(len(member))
     rank[order] = np.arange(len(member)) - (np.cumsum(size) - size)[member[order]]
-    across = (rank - (size[member] - 1) / 2) * BESIDE_PX
-    offset = np.stack([across, np.zeros(len(member))], axis=1) + rng.normal(0.0, BESIDE_SPREAD_PX, (len(member), 2))
+    across = (rank - (size[member] - 1) / 2) * BESIDE
+    offset = np.stack([across, np.zeros(len(member))], axis=1) + rng.normal(0.0, BESIDE_SPREAD, (len(member), 2))
     return np.where(size[member, None] > 1, offset, 0.0)
 
 
@@ -115,14 +116,14 @@ def segment_at(paths: Paths, seconds: Float64s) -> Int64s:
     return np.asarray((seconds[:, None] >= paths.knots_s[:, 1:-1]).sum(1), np.int64)
 
 
-def boxes_at(paths: Paths, seconds: Float64s) -> tuple[Float64s, Float64s]:
-    """(n, 4) float64 ltwh in the frame, and (n,) the y of the feet, which may be below the frame's edge: depth."""
+def boxes_at(paths: Paths, seconds: Float64s, heights_px: tuple[float, float]) -> tuple[Float64s, Float64s]:
+    """(n, 4) float64 ltwh in the frame, and (n,) the y of the feet: who stands lower in the picture is nearer."""
     row, segment = np.arange(len(seconds)), segment_at(paths, seconds)
     start, end = paths.knots_s[row, segment], paths.knots_s[row, segment + 1]
     share = np.clip((seconds - start) / np.maximum(end - start, 1e-9), 0.0, 1.0)[:, None]
     feet = paths.feet_px[row, segment] * (1 - share) + paths.feet_px[row, segment + 1] * share
     near = (feet[:, 1] - FAR_PX) / (NEAR_PX - FAR_PX)
-    height = (HEIGHT_FAR_PX + (HEIGHT_NEAR_PX - HEIGHT_FAR_PX) * near) * paths.tall
+    height = (heights_px[0] + (heights_px[1] - heights_px[0]) * near) * paths.tall
     x = feet[:, 0] + SWAY_PX * np.sin(paths.sway + 1.3 * seconds)
     width = height * WIDTH_OF_HEIGHT * (1 + 0.08 * np.sin(2 * paths.sway + 5.0 * seconds))
     ltwh = np.stack([x - width / 2, feet[:, 1] - height, width, height], axis=1)

@@ -69,7 +69,7 @@ class Crowd:
         )
         none = np.zeros(0, np.int64)
         self._row = none  # in visits
-        self._paths = draw_paths(np.zeros(0), none, self._rng)
+        self._paths = draw_paths(np.zeros(0), none, settings.heights_px[1], self._rng)
         self._tracks = self._tracker.start(np.zeros(0))
         self._slot = none
         self._embeds_s = np.zeros(0)
@@ -82,7 +82,7 @@ class Crowd:
         visits = self._visits.rows(self._row)
         time_s = now_s + self.phases_s[visits.camera]
         visible = (time_s >= visits.start_s) & (time_s < visits.end_s)
-        boxes, depth = boxes_at(self._paths, time_s - visits.start_s)
+        boxes, depth = boxes_at(self._paths, time_s - visits.start_s, self._settings.heights_px)
         # Who is not in view yet, or no longer, covers nobody.
         boxes[~visible] = -1.0, -1.0, 1e-3, 1e-3
         pairs = covering(visits.camera, boxes, depth)
@@ -109,7 +109,7 @@ class Crowd:
         new = np.arange(self._entered, last)
         self._entered = last
         visits = self._visits.rows(new)
-        paths = draw_paths(visits.end_s - visits.start_s, visits.together, self._rng)
+        paths = draw_paths(visits.end_s - visits.start_s, visits.together, self._settings.heights_px[1], self._rng)
         self._row = np.concatenate([self._row, new])
         self._slot = np.concatenate([self._slot, self._looks.enter(visits.person, visits.camera, until_s)])
         self._embeds_s = np.concatenate([self._embeds_s, np.full(len(new), -np.inf)])

@@ -21,7 +21,7 @@ DWELL_S = (1.5, 300.0)
 RETURN_SIGMA = 0.6
 GROUP_SIZES = (2, 5)
 STRAGGLE_S = 2.0  # how far the members of a group are apart
-EXIT_PROBABILITY = 0.5  # at an entrance, once the least number of visits is over
+EXIT_PROBABILITY = 0.6  # at an entrance, once the least number of visits is over
 TURN_PROBABILITY = 0.15  # goes back to where the last view was
 
 

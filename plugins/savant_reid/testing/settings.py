@@ -10,6 +10,7 @@ import numpy as np
 from savant_reid.errors import ConfigError
 
 MOST_CAMERAS = 1000
+MIN_HEIGHT_PX, MAX_HEIGHT_PX = 20.0, 1000.0
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class RecordingSettings:
         first of them `warm_s` before the recording begins, so that it starts in the middle of a day.
     seconds, fps: length, and frames per second of every camera.
     dimension: of the embeddings.
+    heights_px: of the average person, farthest from a camera and nearest to it.
     visits: fewest and most views on one way through the site.
     dwell_s: median time in one view.
     return_probability: that somebody who left comes back once more; return_after_s: median time until then.
@@ -42,29 +44,33 @@ class RecordingSettings:
     fps: float = 5.0
     seed: int = 0
     dimension: int = 256
+    heights_px: tuple[float, float] = (120.0, 400.0)
     arrival_s: float | None = None
     warm_s: float = 60.0
     visits: tuple[int, int] = (3, 10)
     dwell_s: float = 12.0
     return_probability: float = 0.25
     return_after_s: float = 180.0
-    group_share: float = 0.2
+    group_share: float = 0.15
     look_alike_share: float = 0.0
     swap_probability: float = 0.04
     miss_probability: float = 0.05
     break_every_s: float = 25.0
-    ghosts_per_camera_minute: float = 0.4
+    ghosts_per_camera_minute: float = 0.3
     blur_probability: float = 0.03
     missing_probability: float = 0.01
     embedding_every_s: float | None = None
     overlaps: int = 0
-    undeclared_share: float = 0.1
+    undeclared_share: float = 0.15
 
     def __post_init__(self) -> None:
         for name, (least, most) in _BOUNDS.items():
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
                 raise ConfigError(f"recording: {name}: expected a number from {least} to {most}, found {value!r}")
+        if not MIN_HEIGHT_PX <= self.heights_px[0] <= self.heights_px[1] <= MAX_HEIGHT_PX:
+            expected = f"(farthest, nearest) from {MIN_HEIGHT_PX} to {MAX_HEIGHT_PX}"
+            raise ConfigError(f"recording: heights_px: expected {expected}, found {self.heights_px!r}")
         if not 1 <= self.visits[0] <= self.visits[1]:
             raise ConfigError(f"recording: visits: expected (fewest, most) from 1 on, found {self.visits!r}")
 
@@ -121,14 +127,16 @@ PRESETS: dict[str, RecordingSettings] = {
         embedding_every_s=1.0,
         return_after_s=600.0,
     ),
-    # About 1,200 people in view at once; all 20,000 come by within half an hour, if `seconds` is set to that.
+    # About 1,200 people in view at once; small in the pictures of wide halls; all 20,000 come by if `seconds`
+    # is 900 or more.
     "huge": RecordingSettings(
         cameras=80,
         people=20_000,
         seconds=120.0,
         fps=10.0,
-        arrival_s=1800.0,
-        warm_s=400.0,
+        arrival_s=850.0,
+        heights_px=(70.0, 220.0),
+        warm_s=300.0,
         look_alike_share=0.05,
         embedding_every_s=1.0,
         return_after_s=600.0,
@@ -136,7 +144,7 @@ PRESETS: dict[str, RecordingSettings] = {
 }
 REAL_CAMERAS = (6, 12)
 REAL_PEOPLE = (60, 150)
-REAL_PEOPLE_PER_CAMERA = (9.0, 14.0)
+REAL_PEOPLE_PER_CAMERA = (10.0, 14.0)
 
 
 def preset(name: str, seed: int = 0, **changes: Any) -> RecordingSettings:

@@ -18,7 +18,7 @@ NO_TRACK = -1
 HIDDEN_COVERED = 0.75  # who is covered more than this is not detected
 GIVEN_UP_S = 2.0  # a track that is not seen for so long is given up
 BREAK_S = (0.2, 2.0)
-CROSS_IOU, CROSS_SHARE = 0.15, 0.3
+CROSS_IOU, CROSS_SHARE = 0.2, 0.5  # one box lies on the other, or swallows half of it
 CROSS_ENDS = 0.5  # of the level at which a crossing begins
 PAST_PEAK = 0.85  # of a crossing's greatest overlap: from then on the people part
 
@@ -69,8 +69,8 @@ class Tracker:
         rng, count = self._rng, len(camera)
         breaks = time_s >= tracks.breaks_s
         gone = np.flatnonzero(breaks)
-        # Mostly a moment, seldom two seconds: the sixth power of an even draw.
-        tracks.hidden_s[gone] = time_s[gone] + BREAK_S[0] + (BREAK_S[1] - BREAK_S[0]) * rng.random(len(gone)) ** 6
+        # Mostly a moment, seldom two seconds: the eighth power of an even draw.
+        tracks.hidden_s[gone] = time_s[gone] + BREAK_S[0] + (BREAK_S[1] - BREAK_S[0]) * rng.random(len(gone)) ** 8
         tracks.breaks_s[gone] = tracks.hidden_s[gone] + rng.exponential(self._settings.break_every_s, len(gone))
         tracks.track_id[gone] = NO_TRACK
         found = visible & (time_s >= tracks.hidden_s) & (covered <= HIDDEN_COVERED)
