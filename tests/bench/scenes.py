@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from savant_reid.bench.rows import LabelledMoment, Rows
+from savant_reid.identity.policy import Policy
 from savant_reid.identity.topology import Topology, Window
 from savant_reid.identity.types import Sightings
 
@@ -76,6 +77,9 @@ class HandMade:
     def topology(self) -> Topology:
         windows = {pair: Window(*seconds) for pair, seconds in self.windows.items()}
         return Topology(list(self.cameras), windows, self.overlaps)
+
+    def policy(self) -> Policy:
+        return Policy()
 
     def moments(self) -> Iterator[LabelledMoment]:
         """Four frames a second; people stand apart."""

@@ -6,14 +6,15 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from savant_reid.bench.answers import Answers
 from savant_reid.bench.rows import LabelledMoment, RowGatherer, Source
-from savant_reid.identity.policy import Policy, Tuning
+from savant_reid.identity.policy import Tuning
 from savant_reid.identity.resolver import Resolver
 from savant_reid.identity.types import Decision, EventKind, IdentityEvent, State
 
@@ -22,9 +23,18 @@ ENGINE = "engine"
 _LOOK_EVERY = 100
 
 
-def tunings() -> Mapping[str, Tuning]:
-    """Name to constants: the engine as it is, and with one part switched off each, to see what that part earns."""
-    return {ENGINE: Tuning()}
+def tunings() -> dict[str, Tuning]:
+    """Name to constants: the engine as it is, and with one part switched off each, to see what that part earns.
+
+    Every switch of `Tuning` that is on gives an ablation. Without evidence, the first crop of a track decides.
+    """
+    whole = Tuning()
+    switches = [field.name for field in fields(Tuning) if getattr(whole, field.name) is True]
+    parts = {f"without_{name}": replace(whole, **{name: False}) for name in switches}  # type: ignore[arg-type]
+    hasty: dict[str, Any] = {"crops": 1, "min_crops": 1, "decide_after_s": 0.0, "min_embeddings": 1}
+    known = {field.name for field in fields(Tuning)}
+    parts["without_evidence"] = replace(whole, **{name: hasty[name] for name in hasty if name in known})
+    return {ENGINE: whole, **parts}
 
 
 @dataclass(frozen=True)
@@ -53,12 +63,11 @@ class EngineRun:
 def run_engine(
     source: Source,
     tuning: Tuning | None = None,
-    policy: Policy | None = None,
     gatherer: RowGatherer | None = None,
     progress: Callable[[LabelledMoment], None] | None = None,
 ) -> EngineRun:
     """One pass. gatherer: also sees every moment, so that a recording need not be generated twice."""
-    resolver = Resolver(source.topology(), policy, tuning)
+    resolver = Resolver(source.topology(), source.policy(), tuning)
     said, history = _Said(), []
     seconds = worst = 0.0
     start_mib = peak_mib = resident_mib()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from savant_reid.bench.rows import LabelledMoment
+from savant_reid.identity.policy import Policy
 from savant_reid.identity.topology import Topology
 from savant_reid.testing import Recording, RecordingSettings, preset
 from savant_reid.testing.writer import site_of
@@ -34,6 +35,9 @@ class PresetSource:
     def topology(self) -> Topology:
         """As the site file of the recording declares it."""
         return site_of(self._recording).topology()
+
+    def policy(self) -> Policy:
+        return site_of(self._recording).policy()
 
     def moments(self) -> Iterator[LabelledMoment]:
         for moment in self._recording.moments():

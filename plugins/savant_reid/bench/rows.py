@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from savant_reid.identity.policy import Policy
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.types import Sightings
 
@@ -49,6 +50,8 @@ class Source(Protocol):
     def overlaps(self) -> Sequence[tuple[str, str]]: ...
 
     def topology(self) -> Topology: ...
+
+    def policy(self) -> Policy: ...
 
     def moments(self) -> Iterable[LabelledMoment]: ...
 
