@@ -17,6 +17,8 @@ LEAST_PAIRS = 5
 # of a run in which hardly anybody was seen twice. Middling values of usual embedders; the run's own pairs outvote them.
 PRIOR_SAME, PRIOR_DIFFERENT = (0.45, 0.65, 0.8), (-0.15, 0.05, 0.3)
 _STEPS = 50
+# A pull to zero that is felt only where scores do not vary at all.
+_PULL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,15 @@ def fit(same: Float64s, different: Float64s, prior: bool = True) -> Likelihood:
 
 
 def _logistic(scores: Float64s, targets: Float64s, weights: Float64s) -> tuple[float, float]:
-    """Newton's method with a slight pull to zero, without which heaps of one score would have no answer."""
+    """Newton's method on (slope, offset); steps are bounded, as the first ones may overshoot."""
     if not len(scores):
         return 0.0, 0.0
     design = np.stack([scores, np.ones(len(scores))], axis=1)
     answer = np.zeros(2)
     for _ in range(_STEPS):
         chance = 1.0 / (1.0 + np.exp(-np.clip(design @ answer, -30, 30)))
-        gradient = design.T @ (weights * (chance - targets)) + 1e-4 * answer
-        curve = (design.T * (weights * chance * (1.0 - chance))) @ design + 1e-4 * np.eye(2)
+        gradient = design.T @ (weights * (chance - targets)) + _PULL * answer
+        curve = (design.T * (weights * chance * (1.0 - chance))) @ design + _PULL * np.eye(2)
         step = np.linalg.solve(curve, gradient)
         answer -= step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-12))
         if math.isclose(float(np.abs(step).max()), 0.0, abs_tol=1e-9):
