@@ -26,8 +26,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a few dozen rows already fill several segments and several pages, and those that are spare run out."""
     monkeypatch.setattr(segments, "SEGMENT_ROWS", 24)
-    for module in (pages, array_module):
-        monkeypatch.setattr(module, "PAGE_ROWS", 16)
+    monkeypatch.setattr(pages, "PAGE_ROWS", 32)
     monkeypatch.setattr(pages, "_SPARE_PAGES", 1)
     monkeypatch.setattr(array_module, "_SCORES", 2000)
 

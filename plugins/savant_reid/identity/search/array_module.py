@@ -8,29 +8,26 @@ ten microseconds to start.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from savant_reid.identity.search.pages import PAGE_ROWS, Layout, Pages
+from savant_reid.identity.search.pages import Layout, Pages
 from savant_reid.identity.search.placement import Placement
-from savant_reid.identity.search.protocol import NOBODY, Float32s, Int64s, Nearest, as_rows
+from savant_reid.identity.search.protocol import Float32s, Int64s, Nearest, as_rows
 from savant_reid.identity.search.ranking import LOWEST, Found, ranked
 
-# Every GROUPS-th row of a page together is a group; a group is looked into only if its best is good enough.
-_GROUPS = 8
+# Rows side by side that are a group; a group is looked into only if its best is good enough.
+_GROUP = 16
 # Scores held at a time, 256 MB.
 _SCORES = 1 << 26
+# Probes come in multiples of this where they do not fit in at once: 67 took twice as long as 64 on an H100.
+_PROBES = 64
 # Multiplying only some pages copies them first: three times the traffic of multiplying them in place.
 _COPYING = 3
-
-
-class _Table(NamedTuple):
-    """For each block, padded to the longest: where its pages are among the scores, and which are pages."""
-
-    places: Any
-    is_page: Any
+# Up to here sorting costs less than starting two operations for each of the k places.
+_SORTED = 1 << 19
 
 
 class ArraySearch:
@@ -68,58 +65,61 @@ class ArraySearch:
         return ranked(found, (len(probes), len(blocks)), k)
 
     def _candidates(self, probes: Float32s, layout: Layout, k: int) -> Iterator[Found]:
-        vectors, scored, places = self._vectors(layout)
-        table = self._table(layout, places)
-        partly = np.flatnonzero((self._pages.owners[scored] == NOBODY).any(axis=1))
-        empty = self._xp.asarray(self._pages.owners[scored[partly]] == NOBODY)
-        partly = self._xp.asarray(partly)
+        vectors, bias, scored, places = self._vectors(layout)
+        table = _padded(places, layout.of_block)
+        on_device = self._xp.asarray(table)
         step = max(1, _SCORES // len(vectors))
+        step -= step % _PROBES if step > _PROBES else 0
         for at in range(0, len(probes), step):
             scores = self._xp.asarray(probes[at : at + step]) @ vectors.T
-            scores = scores.reshape(-1, len(scored), PAGE_ROWS)
-            if len(partly):
-                scores[:, partly] = self._xp.where(empty, -np.inf, scores[:, partly])
-            probe, block, page, row, score = (_to_host(part) for part in self._best(scores, table, k))
-            yield Found(probe + at, block, self._pages.owners[scored[page], row], score)
+            scores += bias
+            groups = scores.reshape(len(scores), len(scored), -1, _GROUP)
+            least, hits = self._hits(groups, on_device, k)
+            probe, block, in_table, group = hits
+            place = table[block, in_table]
+            flat = np.ravel_multi_index((probe, place, group), groups.shape[:3])
+            looked_at = _to_host(groups.reshape(-1, _GROUP)[self._xp.asarray(flat)])
+            hit, row = np.nonzero(looked_at >= least[probe, block][:, None])
+            owners = self._pages.owners[scored[place[hit]], group[hit] * _GROUP + row]
+            yield Found(probe[hit] + at, block[hit], owners, looked_at[hit, row])
 
-    def _vectors(self, layout: Layout) -> tuple[Any, Int64s, Int64s]:
-        """What to multiply the probes with, which pages that is, and where among them those of the layout are."""
-        matrix, used = self._pages.matrix(), self._pages.used_pages
+    def _vectors(self, layout: Layout) -> tuple[Any, Any, Int64s, Int64s]:
+        """What to multiply the probes with: only the pages asked for, unless that is most.
+
+        Returns vectors and bias on the device, which pages that is, and where among them those of the layout are.
+        """
+        (matrix, bias), used = self._pages.on_device(), self._pages.used_pages
         if _COPYING * len(layout.pages) >= used:
-            return matrix, np.arange(used), layout.pages
-        by_page = matrix.reshape(used, PAGE_ROWS, self.dimension)
-        some = by_page[self._xp.asarray(layout.pages)].reshape(-1, self.dimension)
-        return some, layout.pages, np.arange(len(layout.pages))
+            return matrix, bias, np.arange(used), layout.pages
+        pages = self._xp.asarray(layout.pages)
+        some = matrix.reshape(used, -1, self.dimension)[pages].reshape(-1, self.dimension)
+        return some, bias.reshape(used, -1)[pages].reshape(-1), layout.pages, np.arange(len(layout.pages))
 
-    def _table(self, layout: Layout, places: Int64s) -> _Table:
-        of_block = np.diff(layout.starts)
-        is_page = np.arange(of_block.max()) < of_block[:, None]
-        padded = np.zeros(is_page.shape, np.int64)
-        padded[is_page] = places
-        return _Table(self._xp.asarray(padded), self._xp.asarray(is_page))
-
-    def _best(self, scores: Any, table: _Table, k: int) -> tuple[Any, Any, Any, Any, Any]:
-        """Candidates among scores (b, pages, PAGE_ROWS): probe, block, place of the page, row in the page, score."""
+    def _hits(self, groups: Any, table: Any, k: int) -> tuple[Float32s, tuple[NDArray[np.intp], ...]]:
+        """The groups to look into, on the host: a bound (b, blocks) on the k-th best; probe, block, place, group."""
         xp = self._xp
-        best = scores
-        while best.shape[2] > _GROUPS:
-            half = best.shape[2] // 2
-            best = xp.maximum(best[:, :, :half], best[:, :, half:])
-        best = xp.where(table.is_page[:, :, None], best[:, table.places], -np.inf)
-        best = best.reshape(len(scores), len(table.places), -1)
-        least = _kth_distinct(xp, best, k)
-        probe, block, group = xp.nonzero(best >= least[:, :, None])
-        place, group = table.places[block, group // _GROUPS], group % _GROUPS
-        groups = scores.reshape(len(scores), -1, PAGE_ROWS // _GROUPS, _GROUPS)
-        looked_at = groups[probe, place, :, group]
-        hit, at = xp.nonzero(looked_at >= least[probe, block][:, None])
-        return probe[hit], block[hit], place[hit], at * _GROUPS + group[hit], looked_at[hit, at]
+        best = groups.max(axis=3)[:, table]
+        best = xp.where(table[:, :, None] < 0, -np.inf, best)
+        by_block = best.reshape(*best.shape[:2], -1)
+        least = _kth_best(xp, by_block, k)
+        hits = _to_host(xp.flatnonzero(by_block >= least[:, :, None]))
+        return _to_host(least), np.unravel_index(hits, best.shape)
 
 
-def _kth_distinct(xp: Any, scores: Any, k: int) -> Any:
-    """The k-th of the distinct greatest over the last axis, no greater than the k-th; the lowest number if fewer."""
+def _padded(places: Int64s, of_block: Int64s) -> Int64s:
+    """(blocks, most pages of one) int64: the places block by block, -1 beyond."""
+    padded = np.full((len(of_block), of_block.max()), -1, np.int64)
+    padded[np.arange(padded.shape[1]) < of_block[:, None]] = places
+    return padded
+
+
+def _kth_best(xp: Any, scores: Any, k: int) -> Any:
+    """The k-th best over the last axis, or somewhat less; the lowest number where there are fewer."""
+    if scores.size <= _SORTED and k <= scores.shape[2]:
+        return xp.maximum(xp.sort(scores, axis=2)[:, :, -k], LOWEST)
     least = scores.max(axis=2)
     for _ in range(k - 1):
+        # Equal ones go together: what is left is the k-th of the distinct ones.
         scores = xp.where(scores >= least[:, :, None], -np.inf, scores)
         least = scores.max(axis=2)
     return xp.maximum(least, LOWEST)

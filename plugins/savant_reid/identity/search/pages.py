@@ -20,17 +20,18 @@ _TRANSFER_ROWS = 65_536
 class Layout(NamedTuple):
     """Where the rows of some blocks are.
 
-    pages: (n,) int64, all pages of the blocks, block after block; starts: (blocks + 1,) where each block's begin.
+    pages: (n,) int64, all pages of the blocks, block after block; of_block: (blocks,) how many are each block's.
     """
 
     pages: Int64s
-    starts: Int64s
+    of_block: Int64s
 
 
 class Pages:
     """A Store. What changes is noted and goes to the device in one transfer when it is next asked for.
 
     owners: (pages, PAGE_ROWS) int64 on the host, NOBODY where a page has no row.
+    used_pages: how many have ever been used; a free one among them has no rows.
     """
 
     def __init__(self, xp: Any, dimension: int, capacity_rows: int) -> None:
@@ -41,6 +42,7 @@ class Pages:
         self._copy: Float32s = np.zeros((pages * PAGE_ROWS, dimension), np.float32)
         self.owners: Int64s = np.full((pages, PAGE_ROWS), NOBODY, np.int64)
         self._matrix = xp.zeros((pages * PAGE_ROWS, dimension), xp.float32)
+        self._bias = xp.full(pages * PAGE_ROWS, -np.inf, xp.float32)
         self._changed: set[int] = set()
         self._pages: dict[int, list[int]] = {}
         self._sizes: dict[int, int] = {}
@@ -71,6 +73,7 @@ class Pages:
             self.owners[into, place] = owner
             self.overwrite(block, hole, self._copy[page * PAGE_ROWS + at])
         self.owners[page, at] = NOBODY
+        self._changed.add(page * PAGE_ROWS + at)
         self._sizes[block] = moved
         if at == 0:
             self._free.append(self._pages[block].pop())
@@ -90,22 +93,28 @@ class Pages:
             self._copy[first * PAGE_ROWS :][: len(owners)] = vectors
         for at in range(0, self.used_pages * PAGE_ROWS, _TRANSFER_ROWS):
             end = min(at + _TRANSFER_ROWS, self.used_pages * PAGE_ROWS)
-            self._matrix[at:end] = self._xp.asarray(self._copy[at:end])
+            self._transfer(slice(at, end), slice(at, end))
 
-    def matrix(self) -> Any:
-        """(used pages * PAGE_ROWS, D) float32 on the device, all changes in it."""
+    def on_device(self) -> tuple[Any, Any]:
+        """All changes made: vectors (used pages * PAGE_ROWS, D), and what to add to their scores: 0, -inf if no row."""
         changed = np.fromiter(self._changed, np.int64, len(self._changed))
         for at in range(0, len(changed), _TRANSFER_ROWS):
             rows = changed[at : at + _TRANSFER_ROWS]
-            self._matrix[self._xp.asarray(rows)] = self._xp.asarray(self._copy[rows])
+            self._transfer(rows, self._xp.asarray(rows))
         self._changed.clear()
-        return self._matrix[: self.used_pages * PAGE_ROWS]
+        used = self.used_pages * PAGE_ROWS
+        return self._matrix[:used], self._bias[:used]
 
     def layout(self, blocks: Sequence[int]) -> Layout:
         """Where the rows of `blocks` are."""
-        of_block = [self._pages.get(block, []) for block in blocks]
-        starts = np.cumsum([0, *(len(pages) for pages in of_block)])
-        return Layout(np.array([page for pages in of_block for page in pages], np.int64), starts)
+        of_block = [np.array(self._pages.get(block, ()), np.int64) for block in blocks]
+        return Layout(np.concatenate([np.zeros(0, np.int64), *of_block]), np.array([len(pages) for pages in of_block]))
+
+    def _transfer(self, here: Any, there: Any) -> None:
+        """Rows `here` of the copy to rows `there` of the device."""
+        bias = np.where(self.owners.reshape(-1)[here] == NOBODY, np.float32(-np.inf), np.float32(0))
+        self._matrix[there] = self._xp.asarray(self._copy[here])
+        self._bias[there] = self._xp.asarray(bias)
 
     def _find(self, block: int, position: int) -> tuple[int, int]:
         return self._pages[block][position // PAGE_ROWS], position % PAGE_ROWS
@@ -123,6 +132,8 @@ class Pages:
         self.owners = _longer(np, self.owners, _SPARE_PAGES)
         self._copy = _longer(np, self._copy, _SPARE_PAGES * PAGE_ROWS)
         self._matrix = _longer(self._xp, self._matrix, _SPARE_PAGES * PAGE_ROWS)
+        self._bias = _longer(self._xp, self._bias, _SPARE_PAGES * PAGE_ROWS)
+        self._bias[-_SPARE_PAGES * PAGE_ROWS :] = -np.inf
 
 
 def _longer(xp: Any, rows: NDArray[Any], more: int) -> Any:
