@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 
 from savant_reid.cli import main
@@ -40,6 +41,8 @@ def test_commands_and_their_options_exist(page):
         if not at or words[0] == "git":
             continue
         command = main.commands[words[at[0] + 1]]
+        if isinstance(command, click.Group):
+            command = command.commands[words[at[0] + 2]]
         known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in words[at[0] :] if word.startswith("--")} <= known
 
