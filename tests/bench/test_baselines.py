@@ -10,7 +10,7 @@ from savant_reid.bench.baselines.micro_track import micro_track
 from savant_reid.bench.baselines.nearest_neighbour import nearest_neighbour
 from savant_reid.bench.baselines.oracle_tracks import majority, oracle_tracks
 from savant_reid.bench.baselines.strong import strong
-from savant_reid.bench.baselines.sweep import Tuned, best_value, sample_of, steps
+from savant_reid.bench.baselines.sweep import Tuned, best_value, climb, sample_of, steps
 from savant_reid.bench.rows import Rows, gather
 from savant_reid.bench.scores import score
 from tests.bench.scenes import HandMade, axis, make_rows, walks
@@ -81,3 +81,9 @@ def test_a_part_of_a_recording_scores_like_itself() -> None:
     part = rows.until(len(rows) // 2)
     assert score(part, oracle_tracks(part)).idf1 == 1.0
     assert part.people < rows.people or part.tracks < rows.tracks
+
+
+def test_climbing_finds_the_top_of_a_hill() -> None:
+    best, reached = climb(lambda v: -((v[0] - 0.3) ** 2) - (v[1] + 0.2) ** 2, (0.0, 0.0), (0.1, 0.1), most=60)
+    assert best == pytest.approx((0.3, -0.2), abs=0.03)
+    assert reached <= 0

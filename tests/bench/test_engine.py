@@ -8,14 +8,17 @@ import pytest
 from click.testing import CliRunner
 
 from savant_reid.bench import report
+from savant_reid.bench.answers import Answers
 from savant_reid.bench.command import bench_command
 from savant_reid.bench.engine import ENGINE, run_engine
 from savant_reid.bench.folder import FolderSource
 from savant_reid.bench.presets import PresetSource
+from savant_reid.bench.repaired import repaired
 from savant_reid.bench.rows import RowGatherer, gather
 from savant_reid.bench.scores import score
+from savant_reid.identity.types import EventKind, IdentityEvent
 from savant_reid.testing import Recording, preset, write_recording
-from tests.bench.scenes import HandMade
+from tests.bench.scenes import SECOND_NS, HandMade, make_rows, walks
 
 
 def test_the_engine_is_scored_as_it_speaks() -> None:
@@ -77,3 +80,25 @@ def test_command_on_a_folder(tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     assert 0 < json.loads(result.output)["results"]["strong"]["IDF1"] <= 1
+
+
+def test_what_was_learnt_later_repairs_earlier_rows() -> None:
+    """Track 0 is named late; 7 is merged into 1; track 2 was said to be 1 and is 3 from second 22 on."""
+    rows = make_rows(walks((0, 0, 1, 0, 5), (0, 1, 1, 10, 15), (2, 0, 3, 20, 25)))
+    said = np.where(rows.track == 1, 7, 1)
+    said[:2] = -1
+    history = [
+        IdentityEvent(EventKind.MERGED, 16 * SECOND_NS, 7, other_id=1),
+        IdentityEvent(EventKind.SPLIT, 24 * SECOND_NS, 1, "camera-0", 3, 3, since_ns=22 * SECOND_NS),
+    ]
+    ids = repaired(rows, Answers(said, said >= 0), history).global_id
+    assert ids.tolist() == [1] * 10 + [1, 1, 3, 3, 3]
+
+
+def test_repairs_never_share_an_id_in_a_frame() -> None:
+    rows = make_rows(walks((0, 0, 1, 0, 5), (1, 0, 2, 0, 5)))
+    said = rows.person + 5
+    history = [IdentityEvent(EventKind.MERGED, 6 * SECOND_NS, 5, other_id=6)]
+    found = repaired(rows, Answers(said, said >= 0), history)
+    assert score(rows, found).shared_ids == 0
+    assert sorted(set(found.global_id.tolist())) == [-1, 6]

@@ -30,7 +30,7 @@ def tunings() -> dict[str, Tuning]:
     """
     whole = Tuning()
     switches = [field.name for field in fields(Tuning) if getattr(whole, field.name) is True]
-    parts = {f"without_{name}": replace(whole, **{name: False}) for name in switches}  # type: ignore[arg-type]
+    parts = {f"without_{name}": replace(whole, **{name: False}) for name in switches}
     hasty: dict[str, Any] = {"crops": 1, "min_crops": 1, "decide_after_s": 0.0, "min_embeddings": 1}
     known = {field.name for field in fields(Tuning)}
     parts["without_evidence"] = replace(whole, **{name: hasty[name] for name in hasty if name in known})
@@ -41,6 +41,7 @@ def tunings() -> dict[str, Tuning]:
 class EngineRun:
     """answers: one per row of the recording. seconds: inside `resolve`. sightings: rows. identities_held: at the end.
 
+    settled_us: microseconds per sighting in the second half, when not everybody is new any more.
     worst_moment_s: the longest single call. memory_growth_mib: peak of the resident memory over its start; with the
     moments generated in the same process. events: how many of each kind. accepted: embeddings taken as evidence.
     """
@@ -48,6 +49,7 @@ class EngineRun:
     answers: Answers
     seconds: float
     sightings: int
+    settled_us: float
     worst_moment_s: float
     identities_held: int
     memory_growth_mib: float
@@ -69,15 +71,14 @@ def run_engine(
     """One pass. gatherer: also sees every moment, so that a recording need not be generated twice."""
     resolver = Resolver(source.topology(), source.policy(), tuning)
     said, history = _Said(), []
-    seconds = worst = 0.0
+    took: list[tuple[float, int]] = []
     start_mib = peak_mib = resident_mib()
     for number, moment in enumerate(source.moments()):
         if gatherer is not None:
             gatherer.add(moment)
         start = time.perf_counter()
         decisions = resolver.resolve(moment.sightings)
-        took = time.perf_counter() - start
-        seconds, worst = seconds + took, max(worst, took)
+        took.append((time.perf_counter() - start, len(decisions)))
         said.add(decisions)
         events = resolver.take_events()
         history += [event for event in events if event.kind in (EventKind.MERGED, EventKind.SPLIT)]
@@ -88,15 +89,21 @@ def run_engine(
             progress(moment)
     return EngineRun(
         answers=said.answers(history),
-        seconds=seconds,
+        seconds=sum(seconds for seconds, _ in took),
         sightings=said.rows,
-        worst_moment_s=worst,
+        settled_us=_settled_us(took),
+        worst_moment_s=max((seconds for seconds, _ in took), default=0.0),
         identities_held=resolver.identities,
         memory_growth_mib=peak_mib - start_mib,
         events=dict(said.events),
         history=history,
         accepted=getattr(resolver, "accepted", None),
     )
+
+
+def _settled_us(took: Sequence[tuple[float, int]]) -> float:
+    half = took[len(took) // 2 :]
+    return sum(seconds for seconds, _ in half) / max(sum(rows for _, rows in half), 1) * 1e6
 
 
 class _Said:

@@ -105,7 +105,8 @@ class _Truth:
     def people_elsewhere(self, counted: set[tuple[int, int]]) -> Int64s:
         """The people in all other frames, once per frame and camera."""
         rest = [rows for key, rows in self._rows.items() if key not in counted]
-        return self._tracks.global_id[np.concatenate([np.zeros(0, np.int64), *rest])]
+        found: Int64s = self._tracks.global_id[np.concatenate([np.zeros(0, np.int64), *rest])]
+        return found
 
 
 def _camera_indices(path: Path, tracks: Tracks, cameras: Sequence[str]) -> Int64s:
@@ -113,4 +114,5 @@ def _camera_indices(path: Path, tracks: Tracks, cameras: Sequence[str]) -> Int64
     for name in tracks.cameras:
         if name not in index:
             raise DataError(f"{path}: camera: expected one of site.yml ({', '.join(cameras)}), found {name!r}")
-    return np.array([index[name] for name in tracks.cameras], np.int64)[tracks.camera]
+    place: Int64s = np.array([index[name] for name in tracks.cameras], np.int64)[tracks.camera]
+    return place

@@ -16,8 +16,9 @@ from savant_reid.bench.baselines.strong import strong
 from savant_reid.bench.baselines.sweep import Tuned
 from savant_reid.bench.engine import ENGINE, EngineRun, run_engine, tunings
 from savant_reid.bench.identification import Rates, rates
+from savant_reid.bench.repaired import repaired
 from savant_reid.bench.rows import RowGatherer, Rows, Source
-from savant_reid.bench.scores import Score, score
+from savant_reid.bench.scores import Score, idf1, score
 
 Json = dict[str, object]
 BASELINES: Mapping[str, Callable[[Rows, Source], Tuned]] = {
@@ -108,7 +109,9 @@ def _line(name: str, rows: Rows, answers: Answers, seconds: float, more: Mapping
 def engine_figures(run: EngineRun, rows: Rows) -> Json:
     """What only the engine has: costs, and what it used."""
     return {
+        "IDF1_repaired": idf1(rows, repaired(rows, run.answers, run.history)),
         "us_per_sighting": run.us_per_sighting,
+        "settled_us_per_sighting": run.settled_us,
         "worst_moment_ms": run.worst_moment_s * 1e3,
         "identities_held": run.identities_held,
         "memory_growth_mib": run.memory_growth_mib,

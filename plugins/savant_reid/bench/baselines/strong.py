@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from savant_reid.bench.answers import answers_of_tracks
 from savant_reid.bench.baselines.clustering import cluster
-from savant_reid.bench.baselines.sweep import Tuned, best_value, sample_of, steps
+from savant_reid.bench.baselines.sweep import Tuned, best_value, climb, sample_of, steps
 from savant_reid.bench.rows import Int64s, Rows
 from savant_reid.bench.scores import idf1
 from savant_reid.bench.tracklets import Float32s, Tracklets, tracklets_of, unit
@@ -21,6 +21,8 @@ BONUSES = (0.0, 0.05, 0.1, 0.2)
 PENALTIES = (0.0, 0.05, 0.1, 0.2, 0.4)
 # Swept: where a person whom the same camera lost so recently gets the bonus too (a broken track); 0 for never.
 SAME_CAMERA_S = (0.0, 10.0)
+# The last, fine search over the whole recording: strides of threshold, bonus and penalty, and how often it looks.
+STRIDES, LOOKS = (0.04, 0.04, 0.04), 14
 
 
 def strong(rows: Rows, windows: Windows) -> Tuned:
@@ -35,9 +37,9 @@ def strong(rows: Rows, windows: Windows) -> Tuned:
         found[bonus, penalty, same_s] = best_value(measure, values, rounds=0)
     (bonus, penalty, same_s), (threshold, _) = max(found.items(), key=lambda item: item[1][1])
     whole = engine if sample is rows else _Engine(rows, windows)
-    near = [threshold - 0.05, threshold, threshold + 0.05]
-    measure = partial(whole.score, bonus=bonus, penalty=penalty, same_s=same_s)
-    threshold, _ = best_value(measure, near, rounds=1)
+    (threshold, bonus, penalty), _ = climb(
+        lambda values: whole.score(values[0], values[1], values[2], same_s), (threshold, bonus, penalty), STRIDES, LOOKS
+    )
     parameters = {"threshold": threshold, "bonus": bonus, "penalty": penalty, "same_camera_s": same_s}
     return Tuned(answers_of_tracks(rows, whole.labels(threshold, bonus, penalty, same_s)), parameters)
 

@@ -30,6 +30,28 @@ def best_value(measure: Callable[[float], float], values: Sequence[float], round
     return best, scores[best]
 
 
+def climb(
+    measure: Callable[[Sequence[float]], float], start: Sequence[float], strides: Sequence[float], most: int
+) -> tuple[tuple[float, ...], float]:
+    """(values, score) where no stride along one parameter scores higher; strides halve. At most so many looks."""
+    best, reached = tuple(start), measure(start)
+    looks, scale = 1, 1.0
+    while looks < most:
+        before = best
+        for index, stride in enumerate(strides):
+            for sign in (1, -1):
+                values = (*best[:index], best[index] + sign * scale * stride, *best[index + 1 :])
+                if stride and looks < most:
+                    found, looks = measure(values), looks + 1
+                    if found > reached:
+                        best, reached = values, found
+        if best == before:
+            scale /= 2
+        if scale < 1 / 8:
+            break
+    return best, reached
+
+
 def steps(first: float, last: float, step: float) -> list[float]:
     """Values from first to last, both included."""
     return [round(first + index * step, 6) for index in range(round((last - first) / step) + 1)]
