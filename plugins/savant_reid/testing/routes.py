@@ -90,26 +90,28 @@ def _walk(
     steps: list[Steps] = []
     at = rng.choice(floor.entrances, len(group))
     before = np.full(len(group), -1)
-    start_s, left_s = now_s.copy(), now_s.copy()
+    start_s, left_s = now_s.copy(), now_s.copy()  # left_s: of the last view
     is_entrance = np.isin(np.arange(len(floor.names)), floor.entrances)
     alive = np.arange(len(group))
     for step in range(settings.visits[1]):
         dwell = settings.dwell_s * np.exp(DWELL_SIGMA * rng.standard_normal(len(alive)))
-        end_s = start_s[alive] + np.clip(dwell, *DWELL_S)
+        # Where views overlap, the last one may still go on: nobody is in three, and nobody leaves the newer one first.
+        last_s = left_s[alive]
+        end_s = np.maximum(start_s[alive] + np.clip(dwell, *DWELL_S), last_s + DWELL_S[0])
         steps.append((group[alive], at[alive], start_s[alive], end_s))
         left_s[alive] = end_s
         leaves = is_entrance[at[alive]] & (step + 1 >= settings.visits[0]) & (rng.random(len(alive)) < EXIT_PROBABILITY)
         leaves |= end_s > settings.seconds
-        alive, end_s = alive[~leaves], end_s[~leaves]
+        alive, end_s, last_s = alive[~leaves], end_s[~leaves], last_s[~leaves]
         column = _choose(floor, at[alive], before[alive], rng)
         goes = column >= 0
-        alive, end_s, column = alive[goes], end_s[goes], column[goes]
+        alive, end_s, last_s, column = alive[goes], end_s[goes], last_s[goes], column[goes]
         edge = floor.neighbour_edge[at[alive], column]
         transit = floor.transit_s(edge, rng)
         shared = np.isin(edge, _overlap_edges(floor))
         # In two views at once: the next visit begins before this one ends.
         transit = np.where(shared, -rng.uniform(0.2, 0.8, len(edge)) * (end_s - start_s[alive]), transit)
-        start_s[alive] = end_s + transit
+        start_s[alive] = np.maximum(end_s + transit, last_s)
         before[alive], at[alive] = at[alive], floor.neighbours[at[alive], column]
     group_of, camera, start, end = (np.concatenate(column) for column in zip(*steps, strict=True))
     return (group_of, camera, start, end), left_s
@@ -147,7 +149,8 @@ def _members(
     visit = np.repeat(np.arange(len(group)), copies)
     within = np.arange(len(visit)) - np.repeat(np.cumsum(copies) - copies, copies)
     person = order[first[group[visit]] + within] + 1
-    lag = np.where(copies[visit] > 1, rng.uniform(0.0, STRAGGLE_S, len(visit)), 0.0)
+    # The same for all visits of a person, who would else be in two views at once.
+    lag = np.where(copies[visit] > 1, rng.uniform(0.0, STRAGGLE_S, settings.people)[person - 1], 0.0)
     start, end = start_s[visit] + lag, end_s[visit] + lag
     rows = np.flatnonzero((end > 0) & (start < settings.seconds))
     rows = rows[np.argsort(start[rows], kind="stable")]
