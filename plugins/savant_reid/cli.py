@@ -18,6 +18,7 @@ from savant_reid.errors import SavantReidError
 from savant_reid.evaluation.command import evaluate_command
 from savant_reid.gallery.decisions_command import gallery_command
 from savant_reid.replay.command import replay_command
+from savant_reid.report.topology_command import topology_group
 
 DEMO_MODULE = "module.yml"
 
@@ -35,6 +36,7 @@ main.add_command(evaluate_command)
 main.add_command(gallery_command)
 main.add_command(bench_command)
 main.add_command(replay_command)
+main.add_command(topology_group)
 
 
 @main.command("run")

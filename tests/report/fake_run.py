@@ -202,10 +202,39 @@ def metrics_of(cameras, site, seconds, truth):
         },
         "outside_share": 0.112,
         "cameras": {name: {**camera, "drops": {"late": 12 if i == 1 else 0}} for i, name in enumerate(cameras)},
-        "identity": {"identities": 9, "confirmed": 8, "refused_embeddings": {"not_finite": 2, "wrong_length": 0}},
+        "identity": {
+            "identities": 9,
+            "confirmed": 8,
+            "refused_embeddings": {"not_finite": 2, "wrong_length": 0},
+            "topology": topology_of(cameras),
+        },
         "scores": scores,
         "peak_memory_mb": 612.5,
     }
+
+
+def topology_of(cameras):
+    """What a core has learned: two kinds of walkers, one way that nobody declared, one much later than declared."""
+    edges = [0.0, *np.geomspace(1.0, 60.0, 25).tolist()]
+    middles = np.array([(a + b) / 2 for a, b in pairwise(edges)])
+
+    def walk(start, end, count, *modes, declared=(2.0, 9.0)):
+        density = sum(np.exp(-((np.log(middles / mode) / 0.25) ** 2) / 2) / mode for mode in modes)
+        density = density / float((density * np.diff(edges)).sum())
+        return {
+            "from": start,
+            "to": end,
+            "declared": declared and list(declared),
+            "expected_count": count,
+            "probability": count / 20,
+            "seconds": {"edges": edges, "density": density.tolist()},
+        }
+
+    ways = [walk(a, b, 11.4 - 3 * i, 4.0, *([8.0] if i else [])) for i, (a, b) in enumerate(pairwise(cameras))]
+    if len(cameras) > 2:
+        ways += [walk(cameras[2], cameras[1], 2.5, 14.0), walk(cameras[0], cameras[2], 1.2, 6.0, 25.0, declared=None)]
+    seen = {name: {"arrivals": 12.5 + i, "new_share": 0.6 / (i + 1)} for i, name in enumerate(cameras)}
+    return {"cameras": seen, "transitions": ways, "camera_drift": {cameras[0]: 0.021}}
 
 
 if __name__ == "__main__":

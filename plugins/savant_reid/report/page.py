@@ -10,12 +10,16 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from savant_reid.errors import OutputError
+from savant_reid.report.histogram import HEIGHT_PX as HISTOGRAM_HEIGHT_PX
+from savant_reid.report.histogram import WIDTH_PX as HISTOGRAM_WIDTH_PX
+from savant_reid.report.histogram import draw_histogram
 from savant_reid.report.lanes import MAX_LANES, SHOWN_LANES, draw_lanes
 from savant_reid.report.palette import camera_colours
 from savant_reid.report.plan import CAMERA_PX, WIDTH_PX, draw_plan
 from savant_reid.report.presences import find_presences
 from savant_reid.report.run_data import RunData, mapping, read_run
 from savant_reid.report.tables import MEASURES, camera_scores, drops, score_table, stages
+from savant_reid.report.topology import learned_topology
 from savant_reid.report.transitions import find_transitions
 from savant_reid.report.verdict import speed_sentences, started, tiles, verdict
 from savant_reid.sinks.run_folder import REPORT
@@ -55,6 +59,7 @@ def _view(data: RunData) -> dict[str, Any]:
     presences = find_presences(data.rows)
     chart = draw_lanes(data.rows, presences, data.events, data.truth, colours)
     transitions = find_transitions(presences, data.site)
+    learned = learned_topology(data.metrics, data.site)
     scores = mapping(data.metrics.get("scores"))
     unnamed = float((data.rows.global_id < 0).mean()) if len(data.rows) else None
     return {
@@ -68,6 +73,9 @@ def _view(data: RunData) -> dict[str, Any]:
         "unnamed": unnamed,
         "transitions": transitions,
         "shown_walks": SHOWN_WALKS,
+        "learned": learned,
+        "ways": [(way, draw_histogram(way)) for way in learned.ways],
+        "histogram_px": (HISTOGRAM_WIDTH_PX, HISTOGRAM_HEIGHT_PX),
         "plan": draw_plan(data.site, colours, transitions) if data.cameras else None,
         "plan_width": WIDTH_PX,
         "camera_px": CAMERA_PX,

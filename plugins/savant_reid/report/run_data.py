@@ -66,6 +66,17 @@ def read_run(run: Path) -> RunData:
     )
 
 
+def read_settings(run: Path) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """metrics.json and site.yml of a run folder, and sentences about what of them could not be read.
+
+    Raises OutputError when `run` is no folder.
+    """
+    if not run.is_dir():
+        raise OutputError(f"{run}: expected a run folder")
+    problems = [f"There is no {name}." for name in (METRICS, SITE) if not (run / name).exists()]
+    return _mapping(run / METRICS, json.loads, problems), _mapping(run / SITE, yaml.safe_load, problems), problems
+
+
 def mapping(value: Any) -> dict[str, Any]:
     """`value` where it is a mapping, else an empty one: a broken copy of a file must not cost the whole page."""
     return value if isinstance(value, dict) else {}

@@ -119,6 +119,8 @@ def drops(metrics: dict[str, Any]) -> list[tuple[str, str, int]]:
         found.append((str(camera), "frames that could not be decoded", entry.get("decode_errors")))
         found.append((str(camera), "reconnects", entry.get("reconnects")))
         found.append((str(camera), "attempts to connect that failed", entry.get("connection_errors")))
+    for reason, count in mapping(mapping(metrics.get("recording")).get("refused_rows")).items():
+        found.append(("recording", f"rows refused: {words(reason)}", count))
     identity = mapping(metrics.get("identity"))
     found.append(("identity", "people in one frame who share an identity", identity.get("shared_ids_in_frame")))
     for reason, count in mapping(identity.get("refused_embeddings")).items():
