@@ -102,7 +102,7 @@ def test_the_same_input_gives_the_same_bytes(replayed):
 
 def test_batches_of_rows_leave_no_trace(replayed, monkeypatch):
     _, one = replayed(table())
-    monkeypatch.setattr(recording_module.Recording.batches, "__defaults__", (7,))
+    monkeypatch.setattr(recording_module, "BATCH_ROWS", 7)
     _, other = replayed(table())
     assert files(one) == files(other)
 

@@ -18,10 +18,11 @@ from savant_reid.replay.columns import check_columns, embedding_lengths
 from savant_reid.sinks.run_folder import SIGHTINGS
 from savant_reid.sinks.sightings import CAMERAS_KEY, MODEL_KEY, SCHEMA_KEY, SCHEMA_NAME
 
-# 8192 rows with 512 floats each are 16 MiB.
-BATCH_ROWS = 8192
-# Without it, pyarrow takes a whole column of a row group into memory at once.
-_BUFFER_BYTES = 1 << 20
+# Rows that are decoded together: as many as their embeddings take so much, but not more than so many.
+BATCH_BYTES = 4 << 20
+BATCH_ROWS = 4096
+# pyarrow's own defaults take all row groups into memory at once (554 MiB for a file of 475 MiB; 85 MiB so).
+_STREAMING: dict[str, Any] = {"pre_buffer": False, "buffer_size": 1 << 20}
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ class Recording:
     bytes: int
     dimension: int
 
-    def batches(self, columns: Sequence[str], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        """All rows in file order, so many at a time. Raises DataError where a file breaks off."""
+    def batches(self, columns: Sequence[str], rows: int | None = None) -> Iterator[pa.RecordBatch]:
+        """All rows in file order, so many at a time (default: some MiB). Raises DataError where a file breaks off."""
+        rows = rows or min(BATCH_ROWS, max(1, BATCH_BYTES // (4 * max(self.dimension, 1))))
         for path in self.paths:
             with _reading(path) as file:
                 yield from file.iter_batches(batch_size=rows, columns=list(columns), use_threads=False)
@@ -85,7 +87,7 @@ def _find(path: Path) -> list[Path]:
 @contextmanager
 def _reading(path: Path) -> Iterator[pq.ParquetFile]:
     try:
-        with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
+        with pq.ParquetFile(path, **_STREAMING) as file:
             yield file
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: expected sightings in Parquet, found: {error}") from error
@@ -137,7 +139,7 @@ def _joined(before: dict[str, dict[str, int]], now: dict[str, dict[str, int]]) -
 
 def _dimension(recording: Recording) -> int:
     """The commonest length in the first rows that have embeddings. Raises DataError where they are ragged."""
-    for batch in recording.batches(["embedding"]):
+    for batch in recording.batches(["embedding"], rows=256):
         lengths = embedding_lengths(batch)
         lengths = lengths[lengths > 0]
         if len(lengths):

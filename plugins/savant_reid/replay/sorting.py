@@ -19,8 +19,8 @@ from savant_reid.errors import OutputError
 from savant_reid.replay.columns import REQUIRED, Int64s, camera_indices, integers
 from savant_reid.replay.recording import BATCH_ROWS, Recording
 
-BUCKET_BYTES = 64 << 20
-# Files that are open at once; a recording of more than 32 GiB gets larger buckets instead.
+BUCKET_BYTES = 32 << 20
+# Files that are open at once; a recording of more than 16 GiB gets larger buckets instead.
 MOST_BUCKETS = 512
 _BINS = 8192
 
@@ -84,11 +84,12 @@ def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _sorted_part(path: Path, index: Mapping[str, int], name: str) -> Path:
-    with pa.ipc.open_file(path) as file:
-        table = file.read_all()
-    batch = table.combine_chunks().to_batches()[0]
-    order = np.lexsort((camera_indices(batch, index, name), integers(batch, "time_ns", name)))
+    with pa.memory_map(str(path)) as mapped:
+        table = pa.ipc.open_file(mapped).read_all()
+        keys = table.select(["camera", "time_ns"]).combine_chunks().to_batches()[0]
+        order = np.lexsort((camera_indices(keys, index, name), integers(keys, "time_ns", name)))
+        table = table.take(pa.array(order))
     part = path.with_suffix(".parquet")
-    pq.write_table(table.take(pa.array(order)), part, compression="none", row_group_size=BATCH_ROWS * 4)
+    pq.write_table(table, part, compression="none", row_group_size=4 * BATCH_ROWS)
     path.unlink()
     return part
