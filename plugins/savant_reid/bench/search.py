@@ -15,10 +15,11 @@ _ONE_CORE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREA
 
 
 def measure(quick: bool = False, gpu: bool = False) -> list[Figure]:
-    """The figures, each {what, value, unit, ...}; milliseconds are the least of several runs.
+    """The figures, each {what, value, unit, ...}.
 
-    On the CPU one core is used, in a process of its own; under a minute, `quick` leaves out most of it. `gpu` measures
-    the first NVIDIA GPU instead and raises what CuPy raises where there is none.
+    On the CPU: processor time of one core, the least of several runs, in a process of its own; under a minute, and
+    `quick` leaves out most of it. `gpu` measures the first NVIDIA GPU instead, the median of the wall clock's time, and
+    raises what CuPy raises where there is none.
     """
     if gpu:
         from savant_reid.bench.search_gpu import gpu_figures
