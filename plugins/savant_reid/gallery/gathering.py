@@ -122,10 +122,12 @@ class _Gathering:
         column = batch.column("embedding")
         wanted = (visits >= 0) & column.is_valid().to_numpy(zero_copy_only=False)
         if wanted.any():
-            for visit, row in zip(visits[wanted].tolist(), self._rows(column, wanted, path), strict=True):
-                # A broken one would spoil the mean; the core refuses them, too.
-                if np.isfinite(row).all() and row.any() and visit not in self._means:
-                    self._open.setdefault(visit, _Pictures()).add(unit(row))
+            rows, chosen = self._rows(column, wanted, path), visits[wanted]
+            # A broken one would spoil the mean; the core refuses them, too.
+            whole = np.isfinite(rows).all(axis=1) & rows.any(axis=1)
+            for visit, row in zip(chosen[whole].tolist(), unit(rows[whole]), strict=True):
+                if visit not in self._means:
+                    self._open.setdefault(visit, _Pictures()).add(row)
         if len(times):
             self.finish(int(times.min()))
 

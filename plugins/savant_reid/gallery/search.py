@@ -100,12 +100,13 @@ def learn(looks: Looks, overlaps: frozenset[Pair] | None, scorer: Scorer) -> Lik
     Different people: who was seen at the same moment, in one camera without touching, or in cameras that share no view.
     """
     strangers = _Strangers(looks, overlaps)
+    gallery = looks.means.copy()
     same: list[float] = []
     different: list[float] = []
     for sample, probe, rest in list(zip(looks.samples.tolist(), looks.probes, looks.rests, strict=True))[:MOST_SAMPLES]:
-        gallery = looks.means.copy()
         gallery[sample] = rest
         scores = scorer(probe, gallery)
+        gallery[sample] = looks.means[sample]
         known = np.isfinite(scores)
         same += scores[known & (strangers.owners == strangers.owners[sample])].tolist()
         different += scores[known & strangers.of(sample)][:MOST_STRANGERS].tolist()
@@ -117,23 +118,28 @@ class _Strangers:
 
     def __init__(self, looks: Looks, overlaps: frozenset[Pair] | None) -> None:
         self.owners = np.array([visit.global_id for visit in looks.visits], np.int64)
-        self._cameras = np.array([visit.camera for visit in looks.visits])
+        names, self._cameras = np.unique([visit.camera for visit in looks.visits], return_inverse=True)
         self._spans = np.array([(visit.first_ns, visit.last_ns) for visit in looks.visits], np.int64).reshape(-1, 2)
         self._apart = looks.apart
-        self._overlaps = overlaps
+        # (cameras, cameras) bool: one person may be before both at once, as far as anybody knows.
+        self._may_share = np.array(
+            [
+                [overlaps is None or a == b or frozenset((a, b)) in overlaps for b in names.tolist()]
+                for a in names.tolist()
+            ],
+            np.bool_,
+        )
 
     def of(self, visit: int) -> NDArray[np.bool_]:
         """(v,) bool."""
         first, last = self._spans[visit]
         together = (self._spans[:, 0] <= last) & (first <= self._spans[:, 1]) & (self.owners != self.owners[visit])
-        here = self._cameras == self._cameras[visit]
-        answer = together & ~here & ~self._may_see(str(self._cameras[visit]))
-        for other in np.flatnonzero(together & here).tolist():
-            answer[other] = (min(visit, other), max(visit, other)) in self._apart
-        return np.asarray(answer, np.bool_)
-
-    def _may_see(self, camera: str) -> NDArray[np.bool_]:
-        """(v,) bool: visits to cameras that may see whom `camera` sees; all of them where nobody knows."""
-        if self._overlaps is None:
-            return np.ones(len(self._cameras), np.bool_)
-        return np.isin(self._cameras, [name for pair in self._overlaps if camera in pair for name in pair])
+        rows = np.flatnonzero(together)
+        cameras = self._cameras[rows]
+        sure = ~self._may_share[self._cameras[visit], cameras]
+        for place in np.flatnonzero(cameras == self._cameras[visit]).tolist():
+            other = int(rows[place])
+            sure[place] = (min(visit, other), max(visit, other)) in self._apart
+        answer = np.zeros(len(self.owners), np.bool_)
+        answer[rows[sure]] = True
+        return answer
