@@ -197,3 +197,26 @@ def test_one_box_that_flew_away_does_not_widen_the_picture():
     boxes[7, 0] = 1e7
     estimate.add(np.zeros(2000, np.int64), boxes)
     assert estimate.sizes({}) == [(320, 240)]
+
+
+def test_a_broken_time_at_the_end_does_not_mean_years_of_empty_frames():
+    found = woven((0, 0, 0), (0, 1, 100 * MS), (1, 0, 0), (1, 1, 100 * MS), (1, 2, 2**62))
+    assert len(found) == 5 + 6000
+    ends = {"first_frame": 0, "first_ns": 0, "last_frame": 10**7, "last_ns": 10**7 * 100 * MS}
+    found = woven((0, 50_000, 50_000 * 100 * MS), known={0: ends})
+    assert [found[0][1], found[-1][1]] == [44_000, 56_000]
+
+
+def test_a_counter_that_begins_anew_is_not_taken_for_late_rows():
+    keys = [(0, n, n * 100 * MS, 1) for n in range(200)] + [(0, n, (300 + n) * 100 * MS, 1) for n in range(50)]
+    refused = Counter()
+    frames = list(FrameGatherer(CAMERAS, SIZES, refused).gather([rows_of(keys)]))
+    assert [(one.index, one.time_ns) for one in frames] == [(n, time_ns) for _, n, time_ns, _ in keys]
+    assert not refused
+
+
+def test_rows_without_times_are_not_gathered_for_ever():
+    keys = [(camera, n, 7, 1) for n in range(3000) for camera in (1, 0)]
+    frames = FrameGatherer(CAMERAS, SIZES, Counter()).gather([rows_of(keys)])
+    assert next(frames).camera == 0
+    assert sum(1 for _ in frames) == 5999

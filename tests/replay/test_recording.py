@@ -12,6 +12,7 @@ from savant_reid.replay.columns import REQUIRED
 from savant_reid.replay.recording import open_recording
 from savant_reid.replay.rows import read_rows
 from savant_reid.replay.scan import scan
+from savant_reid.replay.sorting import sort_by_time
 
 FOUND = table(live_frames(people=2, seconds=25))
 INDEX = {name: i for i, name in enumerate(CAMERAS)}
@@ -138,6 +139,30 @@ def test_parts_of_two_models(tmp_path):
     write(tmp_path / "part-00002.parquet", table(live_frames(2, 25), model="other"))
     with pytest.raises(DataError, match="embedding_model: expected one model, found 'osnet-demo', 'other'"):
         open_recording(tmp_path)
+
+
+def test_parts_of_two_kinds(tmp_path):
+    write(tmp_path / "part-00001.parquet", FOUND)
+    write(tmp_path / "part-00002.parquet", cast("left", pa.float64()))
+    with pytest.raises(
+        DataError, match=r"part-00002\.parquet: left: expected float as in the parts before, found double"
+    ):
+        open_recording(tmp_path)
+
+
+def test_a_folder_of_something_else(tmp_path):
+    assert open_recording(tmp_path).rows == 0
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(DataError, match=r"expected sightings.parquet or part-\*.parquet in this folder, found neither"):
+        open_recording(tmp_path)
+
+
+def test_times_of_no_clock_cannot_be_sorted(tmp_path):
+    found = with_value("time_ns", -(2**62))
+    found = pa.concat_tables([found, FOUND.slice(0, 1).set_column(2, "time_ns", pa.array([2**62]))])
+    path = write(tmp_path / "r.parquet", found)
+    with pytest.raises(DataError, match="time_ns: expected nanoseconds of one clock, found"):
+        sort_by_time(open_recording(path), INDEX, tmp_path)
 
 
 def test_no_parquet_at_all(tmp_path):

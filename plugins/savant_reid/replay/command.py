@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ ORDERS = ("auto", "recorded", "time")
 
 
 @click.command("replay")
-@click.argument("recording", metavar="SIGHTINGS.parquet", type=click.Path(path_type=Path, exists=True))
+@click.argument("recording", metavar="SIGHTINGS.parquet", type=click.Path(path_type=Path))
 @click.option("--site", type=click.Path(path_type=Path), help="Cameras, topology, policy [default: beside the file].")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything the replay writes.")
 @click.option("--force", is_flag=True, help="Replace the run that --out holds.")
@@ -51,9 +51,16 @@ def replay_command(
     try:
         from savant_reid.replay.replay import ReplayRequest, replay
 
-        with _bar() as bar, stop_on_signal() as stopped:
+        stopped = threading.Event()
+        with _bar() as bar, ExitStack() as stack:
+
+            def begin(rows: int) -> None:
+                bar.reset(rows)
+                # Not before: while a recording is looked through or sorted, an interrupt just ends it.
+                stack.enter_context(stop_on_signal(stopped))
+
             request = ReplayRequest(
-                recording, out, site, truth, force, order, embedding_model, stopped.is_set, bar.reset, _advance(bar)
+                recording, out, site, truth, force, order, embedding_model, stopped.is_set, begin, _advance(bar)
             )
             metrics = replay(request)
     except SavantReidError as error:
@@ -89,11 +96,10 @@ def _advance(bar: Any) -> Callable[[int, int], None]:
 
 
 @contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
-    """An event that the first signal sets; the second one acts as if nobody listened."""
-    stopped = threading.Event()
+def stop_on_signal(stopped: threading.Event) -> Iterator[None]:
+    """The first signal sets the event; the second one acts as if nobody listened."""
     if threading.current_thread() is not threading.main_thread():
-        yield stopped
+        yield
         return
     before: Mapping[int, Any] = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
 
@@ -105,7 +111,7 @@ def stop_on_signal() -> Iterator[threading.Event]:
     for number in before:
         signal.signal(number, stop)
     try:
-        yield stopped
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

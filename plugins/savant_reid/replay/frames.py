@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import pairwise
 
 import numpy as np
 
@@ -60,13 +60,18 @@ class FrameGatherer:
         self._cameras, self._sizes, self._refused = cameras, sizes, refused
         self._open: OrderedDict[Key, _Open] = OrderedDict()
         self._waiting = 0
-        self._gone: set[Key] = set()
-        self._gone_order: deque[Key] = deque()
+        self._gone: dict[Key, int] = {}  # and its time
 
     def gather(self, chunks: Iterable[Rows]) -> Iterator[Frame]:
         """Frames in the order of their first rows; frames of one moment that follow each other by camera index."""
-        for _, moment in groupby(self._frames(chunks), key=lambda frame: frame.time_ns):
-            yield from sorted(moment, key=lambda frame: frame.camera)
+        moment: list[Frame] = []
+        for frame in self._frames(chunks):
+            # Bounded: a file may have the same time in all its rows.
+            if moment and (frame.time_ns != moment[0].time_ns or len(moment) >= _REMEMBERED):
+                yield from sorted(moment, key=lambda one: one.camera)
+                moment = []
+            moment.append(frame)
+        yield from sorted(moment, key=lambda one: one.camera)
 
     def _frames(self, chunks: Iterable[Rows]) -> Iterator[Frame]:
         for rows in chunks:
@@ -82,7 +87,8 @@ class FrameGatherer:
         key, time_ns = (int(rows.camera[start]), int(rows.frame[start])), int(rows.time_ns[start])
         count = piece.stop - piece.start
         found = self._open.get(key)
-        if found is None and key in self._gone:
+        # Another time: a counter that began anew, as after a reconnect.
+        if found is None and self._gone.get(key) == time_ns:
             self._refused["late"] += count
             return
         if found is None:
@@ -96,10 +102,9 @@ class FrameGatherer:
     def _close(self) -> Frame:
         key, one = self._open.popitem(last=False)
         self._waiting -= sum(piece.stop - piece.start for piece in one.pieces)
-        self._gone.add(key)
-        self._gone_order.append(key)
-        if len(self._gone_order) > _REMEMBERED:
-            self._gone.discard(self._gone_order.popleft())
+        self._gone[key] = one.time_ns
+        if len(self._gone) > _REMEMBERED:
+            del self._gone[next(iter(self._gone))]
         return Frame(key[0], key[1], self._sightings(key[0], one))
 
     def _sightings(self, camera: int, one: _Open) -> Sightings:

@@ -3,14 +3,15 @@
 Where a camera's numbers jump from 17 to 42, 24 frames lay between in which nobody was seen. The core needs them: a
 person is gone when frames come without that person. They are given back at times in between, evenly. A recording made
 by a run also says where each camera's stream began and ended; of another one the rate is taken from its own frames,
-and its cameras are taken to be alive from the first to the last sighting of anybody.
+and its cameras are taken to be alive from the first to the last sighting of anybody. Of such ends,
+ten minutes are put back.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from savant_reid.replay.columns import Int64s
 
 # Between two frames of one camera; outside, `frame` does not count frames of a camera.
 _SHORTEST_NS, _LONGEST_NS = 2_000_000, 2_000_000_000
+# Of what lies before a camera's first and after its last sighting. Nobody is on screen there; a moment is enough to
+# tell that they have gone, and a broken time at the end of a file must not mean years of empty frames.
+ENDS_NS = 600_000_000_000
 # 32 bytes each. A busy camera has some ten thousand a day; beyond, further gaps stay gaps.
 MOST_GAPS = 2_000_000
 
@@ -84,7 +88,8 @@ class Gaps:
         trouble = np.diff(np.concatenate([[one.troubles], troubles])) > 0
         one.last, one.troubles = (int(frames[-1]), int(times_ns[-1])), int(troubles[-1])
         steps, spent = np.diff(frame), np.diff(time_ns)
-        counted = (steps > 0) & (spent >= steps * _SHORTEST_NS) & (spent // np.maximum(steps, 1) <= _LONGEST_NS)
+        interval_ns = spent / np.maximum(steps, 1)
+        counted = (steps > 0) & (interval_ns >= _SHORTEST_NS) & (interval_ns <= _LONGEST_NS)
         one.frames += int(steps[counted].sum())
         one.nanoseconds += int(spent[counted].sum())
         for i in np.flatnonzero(counted & (steps > 1) & ~trouble).tolist():
@@ -136,24 +141,37 @@ class Gaps:
         start, end = (ends["first_frame"], ends["first_ns"]), (ends["last_frame"], ends["last_ns"])
         if one.first is None:
             if _is_line(start, end):
-                self.before[camera] = Gap(*start, *end, start[0], end[0] + 1)
+                self.before[camera] = _first_part(Gap(*start, *end, start[0], end[0] + 1))
             return
         if _is_line(start, one.first):
-            self.before[camera] = Gap(*start, *one.first, start[0], one.first[0])
+            self.before[camera] = _last_part(Gap(*start, *one.first, start[0], one.first[0]))
         if _is_line(one.last, end):
-            self._after[camera] = one.last, Gap(*one.last, *end, one.last[0] + 1, end[0] + 1)
+            self._after[camera] = one.last, _first_part(Gap(*one.last, *end, one.last[0] + 1, end[0] + 1))
 
     def _add_likely_ends(self, camera: int, one: _Camera, interval_ns: int, first_ns: int, last_ns: int) -> None:
         frame, time_ns = one.first or (0, 0)
-        steps = min(frame, (time_ns - first_ns) // interval_ns)
+        steps = min(frame, min(time_ns - first_ns, ENDS_NS) // interval_ns)
         if steps > 0:
             start = frame - steps
             self.before[camera] = Gap(start, time_ns - steps * interval_ns, frame, time_ns, start, frame)
         frame, time_ns = one.last
-        steps = (last_ns - time_ns) // interval_ns
+        steps = min(last_ns - time_ns, ENDS_NS) // interval_ns
         if steps > 0:
             gap = Gap(frame, time_ns, frame + steps, time_ns + steps * interval_ns, frame + 1, frame + steps + 1)
             self._after[camera] = one.last, gap
+
+
+def _first_part(gap: Gap) -> Gap:
+    return replace(gap, stop=min(gap.stop, gap.start + _most_frames(gap)))
+
+
+def _last_part(gap: Gap) -> Gap:
+    return replace(gap, start=max(gap.start, gap.stop - _most_frames(gap)))
+
+
+def _most_frames(gap: Gap) -> int:
+    """How many frames of the line come in ENDS_NS."""
+    return ENDS_NS * (gap.next_frame - gap.frame) // (gap.next_ns - gap.time_ns)
 
 
 def _is_line(start: tuple[int, int], end: tuple[int, int]) -> bool:

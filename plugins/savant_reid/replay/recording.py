@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from savant_reid.errors import DataError
-from savant_reid.replay.columns import check_columns, embedding_lengths
+from savant_reid.replay.columns import REQUIRED, check_columns, embedding_lengths
 from savant_reid.sinks.run_folder import SIGHTINGS
 from savant_reid.sinks.sightings import CAMERAS_KEY, MODEL_KEY, SCHEMA_KEY, SCHEMA_NAME
 
@@ -35,7 +35,6 @@ class Recording:
     embedding_model: str
     cameras: dict[str, dict[str, int]]
     rows: int
-    bytes: int
     dimension: int
 
     def batches(self, columns: Sequence[str], rows: int | None = None) -> Iterator[pa.RecordBatch]:
@@ -53,31 +52,35 @@ def open_recording(path: Path, embedding_model: str | None = None) -> Recording:
     name it.
     """
     paths = _find(path)
-    schemas, rows, size = [], 0, 0
+    schemas, rows = [], 0
     for part in paths:
         with _reading(part) as file:
             check_columns(file.schema_arrow, part)
             schemas.append(file.schema_arrow)
+            _check_same_types(part, schemas)
             rows += file.metadata.num_rows
-            size += sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
     metadata = [schema.metadata or {} for schema in schemas]
     model = _one_model(path, metadata, embedding_model, rows)
     cameras: dict[str, dict[str, int]] = {}
     for one in metadata:
         _check_schema_name(path, one)
         cameras = _joined(cameras, _cameras(one))
-    found = Recording(path.name, tuple(paths), model, cameras, rows, size, 0)
-    return Recording(path.name, found.paths, model, cameras, rows, size, _dimension(found))
+    found = Recording(path.name, tuple(paths), model, cameras, rows, 0)
+    return replace(found, dimension=_dimension(found))
 
 
 def _find(path: Path) -> list[Path]:
-    if path.is_dir() and not list(path.glob("part-*.parquet")):
+    if path.is_dir():
+        found = sorted(path.glob("part-*.parquet"))
         inside = path / SIGHTINGS
         parts = inside.with_name(inside.name + ".parts")
-        if inside.exists() or parts.exists():
+        if not found and (inside.exists() or parts.exists()):
             return _find(inside if inside.exists() else parts)
-    if path.is_dir():
-        return sorted(path.glob("part-*.parquet"))  # none: killed before its first part was full
+        # Nothing but half a part, or nothing at all: a run that was killed before its first part was full.
+        others = [one.name for one in path.iterdir() if not one.name.startswith(".part-")]
+        if not found and others:
+            raise DataError(f"{path}: expected {SIGHTINGS} or part-*.parquet in this folder, found neither")
+        return found
     parts = path.with_name(path.name + ".parts")
     if not path.exists() and parts.is_dir():
         return _find(parts)
@@ -106,6 +109,13 @@ def _one_model(path: Path, metadata: Sequence[dict[bytes, bytes]], given: str | 
             "name it with --embedding-model"
         )
     return name or given or ""
+
+
+def _check_same_types(part: Path, schemas: Sequence[pa.Schema]) -> None:
+    for column in REQUIRED:
+        first, found = schemas[0].field(column).type, schemas[-1].field(column).type
+        if found != first:
+            raise DataError(f"{part}: {column}: expected {first} as in the parts before, found {found}")
 
 
 def _check_schema_name(path: Path, metadata: dict[bytes, bytes]) -> None:

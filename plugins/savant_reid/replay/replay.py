@@ -46,8 +46,8 @@ _SORTING = ".sorting-"
 @dataclass(frozen=True)
 class ReplayRequest:
     """site: by default the site.yml beside the recording. order: `recorded` takes the rows as they come, `time` sorts
-    them, `auto` sorts what is sorted by camera. stopped: asked before each batch. progress: called with the rows done
-    and the time of the stream."""
+    them, `auto` sorts what is sorted by camera. begin: called with the number of rows when the replay proper begins.
+    stopped: asked before each batch. progress: called with the rows done and the time of the stream."""
 
     recording: Path
     out: Path
@@ -175,9 +175,9 @@ class _Replay:
 def _site_file(request: ReplayRequest, recording: Recording) -> Path:
     if request.site is not None:
         return request.site
-    folder = request.recording if (request.recording / SIGHTINGS).exists() else request.recording.parent
-    if (folder / SITE).is_file():
-        return folder / SITE
+    for folder in (request.recording, request.recording.parent):  # a run folder, or what lies in one
+        if (folder / SITE).is_file():
+            return folder / SITE
     raise ConfigError(f"expected --site FILE or a {SITE} beside {recording.name}, found neither")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from savant_reid.errors import OutputError
+from savant_reid.errors import DataError, OutputError
 from savant_reid.replay.columns import REQUIRED, Int64s, camera_indices, integers
 from savant_reid.replay.recording import BATCH_ROWS, Recording
 
@@ -23,6 +23,8 @@ BUCKET_BYTES = 32 << 20
 # Files that are open at once; a recording of more than 16 GiB gets larger buckets instead.
 MOST_BUCKETS = 512
 _BINS = 8192
+# Of a row without its embedding, in memory.
+_ROW_BYTES = 100
 
 
 def sort_by_time(recording: Recording, index: Mapping[str, int], folder: Path) -> Recording:
@@ -42,12 +44,15 @@ def sort_by_time(recording: Recording, index: Mapping[str, int], folder: Path) -
 def _edges(recording: Recording) -> Int64s:
     """Times at which a new bucket begins, so that buckets hold about as many rows each."""
     low, high = _range(recording)
+    if high - low >= 2**62:
+        raise DataError(f"{recording.name}: time_ns: expected nanoseconds of one clock, found {low} and {high}")
     width = max(1, -(-(high - low + 1) // _BINS))
     counts = np.zeros(_BINS, np.int64)
     for batch in recording.batches(["time_ns"]):
         bins = (integers(batch, "time_ns", recording.name) - low) // width
         counts += np.bincount(bins, minlength=_BINS)
-    buckets = min(MOST_BUCKETS, max(1, -(-recording.bytes // BUCKET_BYTES)))
+    size = recording.rows * (_ROW_BYTES + 4 * recording.dimension)
+    buckets = min(MOST_BUCKETS, max(1, -(-size // BUCKET_BYTES)))
     share = np.cumsum(counts) * buckets // max(int(counts.sum()), 1)
     return np.asarray(low + width * (np.flatnonzero(np.diff(share)) + 1), np.int64)
 
