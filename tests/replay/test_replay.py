@@ -345,3 +345,11 @@ def test_a_generated_recording_from_end_to_end(tmp_path):
     again = replay(ReplayRequest(recorded.sightings, tmp_path / "again", truth=recorded.truth))
     assert again == metrics
     assert files(tmp_path / "again") == files(tmp_path / "out")
+
+
+def test_passwords_of_cameras_stay_at_home(tmp_path):
+    cameras = {name: {"source": f"rtsp://user:secret@{name}/1"} for name in CAMERAS}
+    site = write_site(tmp_path / "own.yml", {**SITE, "cameras": cameras})
+    replay(ReplayRequest(write(tmp_path / "r.parquet", table()), tmp_path / "out", site))
+    assert not any(b"secret" in one.read_bytes() for one in (tmp_path / "out").iterdir())
+    assert "rtsp://***@door/1" in (tmp_path / "out" / "site.yml").read_text()

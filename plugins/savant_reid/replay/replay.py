@@ -19,8 +19,9 @@ from typing import Any
 
 from savant_reid.errors import ConfigError, OutputError
 from savant_reid.evaluation.tracks import read_tracks
-from savant_reid.identity.resolver import Resolver
+from savant_reid.hosts.local.gst import redact
 from savant_reid.identity.types import Decision
+from savant_reid.pyfuncs import shared
 from savant_reid.records import FrameRecord, Sink
 from savant_reid.replay.batches import EmptyFrames, batched
 from savant_reid.replay.frames import Frame, FrameGatherer
@@ -86,8 +87,10 @@ def replay(request: ReplayRequest) -> dict[str, Any]:
     with _in_order(request, recording, found, cameras, site_file) as (ordered, known):
         _link(recording, request.out)
         request.begin(known.rows)
-        result = _Replay(request, ordered, known, site)
-        metrics = result.run()
+        try:
+            metrics = _Replay(request, ordered, known, site).run()
+        finally:
+            shared.forget(request.out / SITE)
     if truth is not None and not metrics["stopped_early"]:
         metrics["scores"] = score_run(truth, request.out)
     write_metrics(request.out / METRICS, metrics)
@@ -99,7 +102,9 @@ class _Replay:
     def __init__(self, request: ReplayRequest, recording: Recording, known: Scan, site: Site) -> None:
         self._request, self._recording, self._known, self._site = request, recording, known, site
         self._cameras = list(site.cameras)
-        self._resolver = Resolver(site.topology(), site.policy())
+        # The resolver that a run with this site file would have, and a new one.
+        shared.forget(request.out / SITE)
+        self._resolver = shared.resolver_for(request.out / SITE)
         self._refused: Counter[str] = Counter()
         self._empty = EmptyFrames(known.gaps, self._cameras, known.sizes, recording.dimension)
         self._counts = _Counts()
@@ -182,7 +187,8 @@ def _site_file(request: ReplayRequest, recording: Recording) -> Path:
 
 
 def _copies(request: ReplayRequest, site: Site, site_file: Path) -> list[Copy]:
-    text = site_document(moved_site(site, site_file.parent, request.out)).encode()
+    # A run folder is handed round: passwords of cameras stay at home.
+    text = redact(site_document(moved_site(site, site_file.parent, request.out))).encode()
     copies = [Copy(SITE, lambda: text, site_file)]
     return copies if request.truth is None else [*copies, Copy(TRUTH, request.truth.read_bytes, request.truth)]
 
