@@ -21,6 +21,8 @@ K1, K2 = 6, 3
 WEIGHT = 0.3
 # In fewer visits every neighbourhood is most of the gallery, and re-ranking did harm (docs/gallery.md).
 LEAST_VISITS = 30
+# Whoever asks does not know whether the person was there at all.
+PRIOR_NOBODY = 0.5
 # Samples of a run, and strangers of each, from which the likelihood is learned.
 MOST_SAMPLES, MOST_STRANGERS = 200, 50
 
@@ -50,28 +52,37 @@ class Answer:
 
 def search(run: Run, queries: Floats, leave_out: int | None = None, reranked: bool = True) -> Answer:
     """queries: (q, D), at least one picture of one person, as Looks.centred makes them. leave_out: a global_id that is
-    not asked for. Every person and "nobody" are equally likely beforehand."""
+    not asked for. Beforehand "nobody" has PRIOR_NOBODY, and every person the same part of the rest."""
     looks = run.looks
     rows = np.array([i for i, visit in enumerate(looks.visits) if visit.global_id != leave_out], np.int64)
     if not len(rows):
         return Answer([], 1.0, fit(np.zeros(0), np.zeros(0)))
-    scorer, likelihood = _similarities, learn(looks, run.overlaps, _similarities)
-    if reranked and len(rows) >= LEAST_VISITS:
-        better = learn(looks, run.overlaps, reranked_scores)
-        if not better.is_rough:
-            scorer, likelihood = reranked_scores, better
     gallery, owners = looks.means[rows], np.array([looks.visits[row].global_id for row in rows])
     people, owner_of = np.unique(owners, return_inverse=True)
+    likelihood = learn(looks, run.overlaps, _similarities)
+    weights = _weights(queries, gallery, owner_of, _similarities, likelihood)
+    odds = float(weights.mean()) * (1.0 - PRIOR_NOBODY) / PRIOR_NOBODY
+    nobody = 1.0 / (1.0 + odds)
+    better = learn(looks, run.overlaps, reranked_scores) if reranked and len(rows) >= LEAST_VISITS else None
+    if better is not None and not better.is_rough:
+        # Re-ranked scores compare candidates with one another: they tell who it is, not whether it is anybody.
+        weights = _weights(queries, gallery, owner_of, reranked_scores, better)
+    probability = (1.0 - nobody) * weights / weights.sum()
     similarity = np.full(len(people), -1.0)
     np.maximum.at(similarity, owner_of, (queries @ gallery.T).max(axis=0))
-    ratios = np.mean([_log_ratios(scorer(query, gallery), owner_of, likelihood) for query in queries], axis=0)
-    weights = np.exp(ratios)
-    probability = weights / (1.0 + weights.sum())
     matches = [
         Match(run.people[int(people[i])], float(probability[i]), float(similarity[i]))
         for i in np.lexsort((-similarity, -probability))
     ]
-    return Answer(matches, float(1.0 / (1.0 + weights.sum())), likelihood, scorer is reranked_scores)
+    return Answer(matches, nobody, likelihood, better is not None and not better.is_rough)
+
+
+def _weights(
+    queries: Floats, gallery: Floats, owner_of: Ints, scorer: Scorer, likelihood: Likelihood
+) -> NDArray[np.float64]:
+    """(people,) likelihood ratios; several pictures are one piece of evidence, as they are hardly independent."""
+    ratios = [_log_ratios(scorer(query, gallery), owner_of, likelihood) for query in queries]
+    return np.asarray(np.exp(np.mean(ratios, axis=0)), np.float64)
 
 
 def _log_ratios(scores: Floats, owner_of: Ints, likelihood: Likelihood) -> NDArray[np.float64]:
