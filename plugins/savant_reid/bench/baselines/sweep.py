@@ -58,7 +58,7 @@ def steps(first: float, last: float, step: float) -> list[float]:
 
 
 # Sweeps over several parameters look at so many tracks at most; the last, fine one at the whole recording.
-SWEEP_TRACKS = 6000
+SWEEP_TRACKS = 4000
 
 
 def sample_of(rows: Rows) -> Rows:
