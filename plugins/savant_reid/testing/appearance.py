@@ -16,7 +16,7 @@ Float64s = NDArray[np.float64]
 Int64s = NDArray[np.int64]
 
 MODES = 3
-SLOW_S = 4.0  # crops of one track that lie closer in time than this are alike in their errors too
+SLOW_S = 5.0  # crops of one track that lie closer in time than this are alike in their errors too
 ALIKE = 0.9  # cosine between the identity parts of people who dress alike
 GROUP_OF_ALIKE = (2, 6)
 BEHIND = 0.3  # weight of somebody in the background of one's box against somebody who covers it
@@ -31,13 +31,13 @@ class Scales:
 
     MEAN = 0.76
     CAMERA = 0.223
-    IDENTITY = 0.4
+    IDENTITY = 0.405
     DISTINCT = 0.1  # some people differ more from the others than most: sigma of a lognormal factor
     VIEW_SHARED = 0.14
     VIEW_OWN = 0.19
-    VISIT = 0.195
-    SLOW = 0.29
-    FRESH = 0.205
+    VISIT = 0.205
+    SLOW = 0.31
+    FRESH = 0.175
     DECAY = 1.02  # eigenvalues of all parts fall like i ** -DECAY
     NOISE_DECAY = 0.75
     MEAN_IN_SPREAD = 0.44  # share of the mean that lies along the spectrum rather than anywhere

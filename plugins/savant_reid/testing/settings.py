@@ -61,7 +61,7 @@ class RecordingSettings:
     missing_probability: float = 0.01
     embedding_every_s: float | None = None
     overlaps: int = 0
-    undeclared_share: float = 0.15
+    undeclared_share: float = 0.2
 
     def __post_init__(self) -> None:
         for name, (least, most) in _BOUNDS.items():
