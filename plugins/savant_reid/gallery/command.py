@@ -102,7 +102,9 @@ def show_command(global_id: int, folder: Path, as_json: bool) -> None:
 @click.option("--crop", is_flag=True, help="The picture shows one person and nothing else.")
 @click.option("--person", type=click.IntRange(min=1), help="Which person of the picture; the largest is 1.")
 @click.option("--camera", help="The picture was taken by this camera of the run.")
-@click.option("--rerank/--no-rerank", default=True, show_default=True, help="k-reciprocal re-ranking of the best.")
+@click.option(
+    "--rerank/--no-rerank", default=False, show_default=True, help="k-reciprocal re-ranking, for a run full of mix-ups."
+)
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(min=1), help="So many people at most.")
 @module_option
 @json_option

@@ -16,9 +16,10 @@ from savant_reid.identity.reranking import rerank
 
 # Visits that are candidates for re-ranking, by their similarity alone.
 MOST_CANDIDATES = 200
-# Neighbourhoods of visits, of which a person has a handful, not the dozens of pictures of the paper's data sets.
+# Neighbourhoods of visits, of which a person has a handful, not the dozens of the paper's data sets; the best
+# of six settings tried on made-up galleries (docs/gallery.md).
 K1, K2 = 6, 3
-WEIGHT = 0.3
+WEIGHT = 0.7
 # In fewer visits every neighbourhood is most of the gallery, and re-ranking did harm (docs/gallery.md).
 LEAST_VISITS = 30
 # Whoever asks does not know whether the person was there at all.
@@ -50,7 +51,7 @@ class Answer:
     reranked: bool = False
 
 
-def search(run: Run, queries: Floats, leave_out: int | None = None, reranked: bool = True) -> Answer:
+def search(run: Run, queries: Floats, leave_out: int | None = None, reranked: bool = False) -> Answer:
     """queries: (q, D), at least one picture of one person, as Looks.centred makes them. leave_out: a global_id that is
     not asked for. Beforehand "nobody" has PRIOR_NOBODY, and every person the same part of the rest."""
     looks = run.looks
