@@ -202,7 +202,7 @@ def test_broken_rows_are_refused_and_counted(replayed):
     clean = table()
     embeddings = clean["embedding"].to_pylist()
     has = [i for i, one in enumerate(embeddings) if one]
-    for i, broken in zip(has, ([np.nan] * 16, [0.0] * 16, [np.inf] * 16, [1.0] * 7), strict=False):
+    for i, broken in zip(has[10:], ([np.nan] * 16, [0.0] * 16, [np.inf] * 16, [1.0] * 7), strict=False):
         embeddings[i] = broken
     kind = clean.schema.field("embedding").type
     found = table(embedding=pa.array(embeddings, kind))
