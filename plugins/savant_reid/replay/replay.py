@@ -6,13 +6,11 @@ took, or where it runs.
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,10 +23,10 @@ from savant_reid.pyfuncs import shared
 from savant_reid.records import FrameRecord, Sink
 from savant_reid.replay.batches import EmptyFrames, batched
 from savant_reid.replay.frames import Frame, FrameGatherer
+from savant_reid.replay.ordering import in_order
 from savant_reid.replay.recording import Recording, open_recording
 from savant_reid.replay.rows import read_rows
 from savant_reid.replay.scan import Scan, scan
-from savant_reid.replay.sorting import sort_by_time
 from savant_reid.report import write_report
 from savant_reid.run_results import identity_metrics, score_run
 from savant_reid.sinks.folder_sink import FolderSink
@@ -38,10 +36,6 @@ from savant_reid.sinks.metrics import write_metrics
 from savant_reid.sinks.run_folder import METRICS, SIGHTINGS, SITE, TRUTH, Copy, check_inputs, prepare_run_folder
 from savant_reid.sinks.tracks import TracksSink
 from savant_reid.site import Site, load_site, moved_site, site_document
-
-log = logging.getLogger(__name__)
-
-_SORTING = ".sorting-"
 
 
 @dataclass(frozen=True)
@@ -84,7 +78,7 @@ def replay(request: ReplayRequest) -> dict[str, Any]:
     check_inputs(request.out, cameras, inputs, copies)
     found = scan(recording, cameras, site_file)
     prepare_run_folder(request.out, request.force, copies)
-    with _in_order(request, recording, found, cameras, site_file) as (ordered, known):
+    with in_order(recording, found, request.order, cameras, site_file, request.out) as (ordered, known):
         _link(recording, request.out)
         request.begin(known.rows)
         try:
@@ -191,39 +185,6 @@ def _copies(request: ReplayRequest, site: Site, site_file: Path) -> list[Copy]:
     text = redact(site_document(moved_site(site, site_file.parent, request.out))).encode()
     copies = [Copy(SITE, lambda: text, site_file)]
     return copies if request.truth is None else [*copies, Copy(TRUTH, request.truth.read_bytes, request.truth)]
-
-
-@contextmanager
-def _in_order(
-    request: ReplayRequest, recording: Recording, found: Scan, cameras: Sequence[str], site_file: Path
-) -> Iterator[tuple[Recording, Scan]]:
-    """The recording to replay, and what is known of it: itself, or itself sorted in a temporary folder."""
-    sort = request.order == "time" or (request.order == "auto" and found.is_sorted_by_camera)
-    if not sort or not found.rows:
-        _warn_of_disorder(request, found, cameras)
-        yield recording, found
-        return
-    if request.order == "auto":
-        log.info("%s is sorted by camera: sorting it by time", recording.name)
-    for left in request.out.glob(f"{_SORTING}*"):  # of a replay that was killed
-        shutil.rmtree(left, ignore_errors=True)
-    # In the output folder: where the results fit, so large a file may fit too; /tmp is often small.
-    with tempfile.TemporaryDirectory(prefix=_SORTING, dir=request.out) as folder:
-        ordered = sort_by_time(recording, {name: i for i, name in enumerate(cameras)}, Path(folder))
-        yield ordered, scan(ordered, cameras, site_file)
-
-
-def _warn_of_disorder(request: ReplayRequest, found: Scan, cameras: Sequence[str]) -> None:
-    for name, steps, rows in zip(cameras, found.steps_back.tolist(), found.counts.tolist(), strict=True):
-        # A clock jumps once in a while; a file sorted by track, say, goes back with every track.
-        if request.order == "auto" and steps > 10 and steps > rows // 1000:
-            log.warning(
-                "camera %s: its time goes back %d times in %d rows; if the file is not in the order of recording, "
-                "try --order time",
-                name,
-                steps,
-                rows,
-            )
 
 
 def _open_sinks(out: Path, site: str) -> FolderSink:
