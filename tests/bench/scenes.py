@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from savant_reid.bench.rows import LabelledMoment, Rows
+from savant_reid.bench.rows import Rows
+from savant_reid.bench.source import LabelledMoment
 from savant_reid.identity.policy import Policy
 from savant_reid.identity.topology import Topology, Window
 from savant_reid.identity.types import Sightings

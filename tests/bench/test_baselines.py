@@ -11,7 +11,8 @@ from savant_reid.bench.baselines.nearest_neighbour import nearest_neighbour
 from savant_reid.bench.baselines.oracle_tracks import majority, oracle_tracks
 from savant_reid.bench.baselines.strong import strong
 from savant_reid.bench.baselines.sweep import Tuned, best_value, climb, sample_of, steps
-from savant_reid.bench.rows import Rows, gather
+from savant_reid.bench.gatherer import gather
+from savant_reid.bench.rows import Rows
 from savant_reid.bench.scores import score
 from tests.bench.scenes import HandMade, axis, make_rows, walks
 

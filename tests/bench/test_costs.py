@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from savant_reid.bench import costs
 from savant_reid.bench.command import bench_command
-from savant_reid.bench.rows import gather
+from savant_reid.bench.gatherer import gather
 from tests.bench.scenes import HandMade, axis, make_rows
 
 

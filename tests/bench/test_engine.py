@@ -12,9 +12,9 @@ from savant_reid.bench.answers import Answers
 from savant_reid.bench.command import bench_command
 from savant_reid.bench.engine import ENGINE, run_engine
 from savant_reid.bench.folder import FolderSource
+from savant_reid.bench.gatherer import RowGatherer, gather
 from savant_reid.bench.presets import PresetSource
 from savant_reid.bench.repaired import repaired
-from savant_reid.bench.rows import RowGatherer, gather
 from savant_reid.bench.scores import score
 from savant_reid.identity.types import EventKind, IdentityEvent
 from savant_reid.testing import Recording, preset, write_recording

@@ -11,7 +11,7 @@ import click
 from savant_reid.errors import SavantReidError
 
 if TYPE_CHECKING:
-    from savant_reid.bench.rows import Source
+    from savant_reid.bench.source import Source
 
 DEFAULT_RECORDING = "real"
 

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from savant_reid.bench import search
 from savant_reid.bench.engine import EngineRun, resident_mib, run_engine
+from savant_reid.bench.gatherer import RowGatherer
 from savant_reid.bench.presets import PresetSource
-from savant_reid.bench.rows import RowGatherer, Rows
+from savant_reid.bench.rows import Rows
 from savant_reid.bench.scores import score
 from savant_reid.bench.tracklets import Float32s
 from savant_reid.identity.policy import Policy
@@ -20,7 +22,7 @@ from savant_reid.testing import preset
 
 Figure = dict[str, object]
 # The preset `huge`: 80 cameras, 1,200 people in view, 10 frames a second.
-LOAD_SECONDS = 30.0
+LOAD_SECONDS = 20.0
 PROTOTYPES = 10_000
 NAIVE_OBJECTS = 300
 # People who pass by and never come back, in a gallery with room for few of them.
@@ -30,16 +32,7 @@ PASSING, CAPACITY, AT_ONCE, PASS_FRAMES, DIMENSION = 5_000, 500, 50, 5, 64
 def measure(load_seconds: float = LOAD_SECONDS, passing: int = PASSING) -> list[Figure]:
     """All figures that are there, each {what, value, unit, target, baseline …}."""
     figures = [*_under_load(load_seconds), memory_with_people_passing(passing)]
-    return figures + _search()
-
-
-def _search() -> list[Figure]:
-    """Figures of the search, where that part is there."""
-    try:
-        from savant_reid.bench import search  # type: ignore[attr-defined,unused-ignore]
-    except ImportError:
-        return []
-    return list(search.measure())
+    return [*figures, *search.measure()]
 
 
 def _under_load(seconds: float) -> list[Figure]:

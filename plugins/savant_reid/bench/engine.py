@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from savant_reid.bench.answers import Answers
-from savant_reid.bench.rows import LabelledMoment, RowGatherer, Source
+from savant_reid.bench.gatherer import RowGatherer
+from savant_reid.bench.source import LabelledMoment, Source
 from savant_reid.identity.policy import Tuning
 from savant_reid.identity.resolver import Resolver
 from savant_reid.identity.types import Decision, EventKind, IdentityEvent, State
@@ -42,8 +43,8 @@ class EngineRun:
     """answers: one per row of the recording. seconds: inside `resolve`. sightings: rows. identities_held: at the end.
 
     settled_us: microseconds per sighting in the second half, when not everybody is new any more.
-    worst_moment_s: the longest single call. memory_growth_mib: peak of the resident memory over its start; with the
-    moments generated in the same process. events: how many of each kind. accepted: embeddings taken as evidence.
+    worst_moment_s: the longest single call. peak_memory_mib: of the whole process, with the
+    recording's own arrays. events: how many of each kind. accepted: embeddings taken as evidence.
     """
 
     answers: Answers
@@ -52,7 +53,7 @@ class EngineRun:
     settled_us: float
     worst_moment_s: float
     identities_held: int
-    memory_growth_mib: float
+    peak_memory_mib: float
     events: Mapping[str, int]
     history: Sequence[IdentityEvent]
     accepted: int | None
@@ -72,7 +73,7 @@ def run_engine(
     resolver = Resolver(source.topology(), source.policy(), tuning)
     said, history = _Said(), []
     took: list[tuple[float, int]] = []
-    start_mib = peak_mib = resident_mib()
+    peak_mib = resident_mib()
     for number, moment in enumerate(source.moments()):
         if gatherer is not None:
             gatherer.add(moment)
@@ -94,7 +95,7 @@ def run_engine(
         settled_us=_settled_us(took),
         worst_moment_s=max((seconds for seconds, _ in took), default=0.0),
         identities_held=resolver.identities,
-        memory_growth_mib=peak_mib - start_mib,
+        peak_memory_mib=peak_mib,
         events=dict(said.events),
         history=history,
         accepted=getattr(resolver, "accepted", None),

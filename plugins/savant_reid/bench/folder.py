@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from savant_reid.bench.matching import match_boxes
-from savant_reid.bench.rows import NOBODY, Int64s, LabelledMoment
+from savant_reid.bench.rows import NOBODY, Int64s
+from savant_reid.bench.source import LabelledMoment
 from savant_reid.errors import DataError
 from savant_reid.evaluation.tracks import NONE, Tracks, read_tracks
 from savant_reid.identity.policy import Policy

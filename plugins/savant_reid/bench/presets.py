@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from savant_reid.bench.rows import LabelledMoment
+from savant_reid.bench.source import LabelledMoment
 from savant_reid.identity.policy import Policy
 from savant_reid.identity.topology import Topology
 from savant_reid.testing import Recording, RecordingSettings, preset

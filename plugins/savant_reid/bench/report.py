@@ -15,10 +15,12 @@ from savant_reid.bench.baselines.oracle_tracks import oracle_tracks
 from savant_reid.bench.baselines.strong import strong
 from savant_reid.bench.baselines.sweep import Tuned
 from savant_reid.bench.engine import ENGINE, EngineRun, run_engine, tunings
+from savant_reid.bench.gatherer import RowGatherer
 from savant_reid.bench.identification import Rates, rates
 from savant_reid.bench.repaired import repaired
-from savant_reid.bench.rows import RowGatherer, Rows, Source
+from savant_reid.bench.rows import Rows
 from savant_reid.bench.scores import Score, idf1, score
+from savant_reid.bench.source import Source
 
 Json = dict[str, object]
 BASELINES: Mapping[str, Callable[[Rows, Source], Tuned]] = {
@@ -114,7 +116,7 @@ def engine_figures(run: EngineRun, rows: Rows) -> Json:
         "settled_us_per_sighting": run.settled_us,
         "worst_moment_ms": run.worst_moment_s * 1e3,
         "identities_held": run.identities_held,
-        "memory_growth_mib": run.memory_growth_mib,
+        "peak_memory_mib": run.peak_memory_mib,
         "embeddings_used_per_person_second": None
         if run.accepted is None
         else run.accepted / max(rows.person_seconds, 1e-9),
