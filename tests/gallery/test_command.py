@@ -93,6 +93,15 @@ def test_show(finished):
     assert [event["kind"] for event in shown["events"]] == ["created", "confirmed"]
 
 
+def test_show_tells_times_even_where_sightings_are_lost(folder):
+    (folder / "sightings.parquet").unlink()
+    result = gallery("show", 7, "--run", folder)
+    assert result.exit_code == 0
+    assert "hall, left:25" in result.stdout
+    assert "sightings.parquet: expected the sightings of a run, found no such file" in result.stderr
+    assert "found no such file" in refusal("search", "--identity", 7, "--run", folder)
+
+
 def test_search_by_picture(run_of_photo, photo):
     result = gallery("search", photo, "--run", run_of_photo, "--json")
     assert result.exit_code == 0

@@ -78,8 +78,12 @@ def show_command(global_id: int, folder: Path, as_json: bool) -> None:
 
         run = open_run(folder)
         person = run.person(global_id)
-        answer = _like_identity(run, person.global_id, reranked=False)
         events = run.history.of(person.global_id)
+        try:
+            answer = _like_identity(run, person.global_id, reranked=False)
+        except DataError as error:  # times and places are known all the same
+            click.echo(f"who looks alike is not known: {error}", err=True)
+            answer = None
     if as_json:
         alike = answer_json(run, answer, 5)["people"] if answer else []
         click.echo(json.dumps({**person_json(run, person), "events": events, "alike": alike}))

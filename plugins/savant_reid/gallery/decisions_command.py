@@ -21,6 +21,8 @@ from savant_reid.gallery.command import (
 if TYPE_CHECKING:
     from savant_reid.gallery.enrolment import EnrolledPerson
 
+__all__ = ["gallery_command"]
+
 corrections_option = click.option(
     "--corrections",
     type=click.Path(path_type=Path, dir_okay=False),
