@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,7 +42,8 @@ def tunings() -> dict[str, Tuning]:
 class EngineRun:
     """answers: one per row of the recording. seconds: inside `resolve`. sightings: rows. identities_held: at the end.
 
-    settled_us: microseconds per sighting in the second half, when not everybody is new any more.
+    us_per_sighting: of CPU time, all threads together; other work on the machine does not count. settled_us: the same
+    in the second half, when not everybody is new any more.
     worst_moment_s: the longest single call. peak_memory_mib: of the whole process, with the
     recording's own arrays. events: how many of each kind. accepted: embeddings taken as evidence.
     """
@@ -50,6 +51,7 @@ class EngineRun:
     answers: Answers
     seconds: float
     sightings: int
+    us_per_sighting: float
     settled_us: float
     worst_moment_s: float
     identities_held: int
@@ -57,10 +59,6 @@ class EngineRun:
     events: Mapping[str, int]
     history: Sequence[IdentityEvent]
     accepted: int | None
-
-    @property
-    def us_per_sighting(self) -> float:
-        return self.seconds / max(self.sightings, 1) * 1e6
 
 
 def run_engine(
@@ -72,14 +70,14 @@ def run_engine(
     """One pass. gatherer: also sees every moment, so that a recording need not be generated twice."""
     resolver = Resolver(source.topology(), source.policy(), tuning)
     said, history = _Said(), []
-    took: list[tuple[float, int]] = []
+    took: list[_Took] = []
     peak_mib = resident_mib()
     for number, moment in enumerate(source.moments()):
         if gatherer is not None:
             gatherer.add(moment)
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         decisions = resolver.resolve(moment.sightings)
-        took.append((time.perf_counter() - start, len(decisions)))
+        took.append(_Took(time.perf_counter() - start, time.process_time() - cpu, len(decisions)))
         said.add(decisions)
         events = resolver.take_events()
         history += [event for event in events if event.kind in (EventKind.MERGED, EventKind.SPLIT)]
@@ -90,10 +88,11 @@ def run_engine(
             progress(moment)
     return EngineRun(
         answers=said.answers(history),
-        seconds=sum(seconds for seconds, _ in took),
+        seconds=sum(one.seconds for one in took),
+        us_per_sighting=_us(took),
         sightings=said.rows,
-        settled_us=_settled_us(took),
-        worst_moment_s=max((seconds for seconds, _ in took), default=0.0),
+        settled_us=_us(took[len(took) // 2 :]),
+        worst_moment_s=max((one.seconds for one in took), default=0.0),
         identities_held=resolver.identities,
         peak_memory_mib=peak_mib,
         events=dict(said.events),
@@ -102,9 +101,16 @@ def run_engine(
     )
 
 
-def _settled_us(took: Sequence[tuple[float, int]]) -> float:
-    half = took[len(took) // 2 :]
-    return sum(seconds for seconds, _ in half) / max(sum(rows for _, rows in half), 1) * 1e6
+class _Took(NamedTuple):
+    """One call of `resolve`: on the clock, of all threads, and how many rows."""
+
+    seconds: float
+    cpu_seconds: float
+    rows: int
+
+
+def _us(took: Sequence[_Took]) -> float:
+    return sum(one.cpu_seconds for one in took) / max(sum(one.rows for one in took), 1) * 1e6
 
 
 class _Said:
