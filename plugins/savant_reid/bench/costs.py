@@ -78,7 +78,7 @@ def _embeddings_used(run: EngineRun, rows: Rows) -> Figure:
 
 
 def naive_us(rows: Rows, objects: int = NAIVE_OBJECTS, prototypes: int = PROTOTYPES) -> float:
-    """Microseconds of CPU time per object of the textbook loop: cosine with every prototype, one object after the other."""
+    """Microseconds of CPU time per object: cosine with every prototype, one object after the other."""
     gallery, probes = _gallery_and_probes(rows, objects, prototypes)
     start = time.process_time()
     for probe in probes:
