@@ -47,5 +47,6 @@ def identity_metrics(
         "swaps_cut": resolver.cuts,
         "turned_away": resolver.turned_away,
         "clock_jumps": resolver.clock_jumps,
-        "similarity": resolver.scores.summary(),
+        "similarity": resolver.similarity(),
+        "topology": resolver.learned_topology(),
     }

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from savant_reid.identity.policy import Policy, Tuning
 from savant_reid.identity.resolver import Resolver
-from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.topology import Topology, Window
 from savant_reid.identity.types import EventKind, Reason, State, Unmatched
 from tests.identity.scenes import FRAME_NS, People, Visit, frames, run, sightings, visits, walk_about
@@ -19,9 +18,7 @@ WINDOWS = {("door", "hall"): Window(2, 20), ("hall", "till"): Window(2, 20)}
 
 
 def resolver(**policy: float) -> Resolver:
-    """An engine that knows the spread of these made-up embeddings, so that tests are about decisions."""
-    scores = ScoreModel(same_mean=0.92, different_mean=0.3, std=0.1, prior_weight=100)
-    return Resolver(Topology(CAMERAS, WINDOWS), Policy(**{"capacity": 200, **policy}), scores=scores)
+    return Resolver(Topology(CAMERAS, WINDOWS), Policy(**{"capacity": 200, **policy}))
 
 
 def test_one_person_keeps_one_identity_over_three_cameras():
@@ -68,7 +65,7 @@ def test_overlapping_cameras_share_an_identity():
 def test_overlapping_cameras_agree_without_second_thoughts(late_s, seed):
     """Seen at one camera, then by two that share a view: one identity, said once, whoever decides first."""
     topology = Topology(["far", "left", "right"], overlaps=[("left", "right")])
-    core = Resolver(topology, Policy(capacity=100), scores=ScoreModel(0.92, 0.3, 0.1, prior_weight=100))
+    core = Resolver(topology, Policy(capacity=100))
     scene = visits((1, "far", 0, 6), (1, "left", 12, 30), (1, "right", 12 + late_s, 30), (2, "left", 5, 30))
     said: dict[int, set[int]] = {}
     for batch in frames(scene, People(seed)):
@@ -88,14 +85,14 @@ def test_a_founder_is_sure_of_itself_while_others_feed_its_identity():
 
 
 def test_a_walk_that_is_too_quick_makes_a_match_doubtful():
-    """The same resemblance is confirmed when the walk fits, and not when it takes half a second."""
-    confirmed = {}
+    """The same resemblance counts for less when the walk takes half a second than when it fits."""
+    doubt = {}
     for gap in (5.0, 0.6):
         scene = visits((1, "door", 0, 6), (1, "hall", 6 + gap, 12 + gap), (2, "till", 0, 12), (3, "till", 0, 12))
         latest = run(resolver(), frames(scene, People(5, noise=0.15)))
-        same = latest[2].identity == latest[1].identity
-        confirmed[gap] = same and latest[2].state is State.CONFIRMED
-    assert confirmed == {5.0: True, 0.6: False}
+        assert latest[2].identity == latest[1].identity
+        doubt[gap] = 1.0 - latest[2].probability
+    assert doubt[0.6] > 5 * doubt[5.0]
 
 
 def test_second_thoughts_are_events():
@@ -158,7 +155,7 @@ def test_a_track_that_swaps_persons_is_cut():
         events += core.take_events()
     before, after = said[75], said[155]
     assert (after[1], after[2]) == (before[2], before[1])
-    assert core.cuts == 2
+    assert core.cuts == 1
     splits = [e for e in events if e.kind is EventKind.SPLIT]
     assert {(e.track_id, e.global_id, e.other_id) for e in splits} == {
         (1, before[1], before[2]),
@@ -205,7 +202,7 @@ def test_retention_forgets():
 
 def test_capacity_is_never_exceeded():
     core = resolver(capacity=5)
-    scene = visits(*[(p, "door", 7 * p, 7 * p + 5) for p in range(12)])
+    scene = visits(*[(p, "door", 25 * p, 25 * p + 5) for p in range(12)])
     latest = run(core, frames(scene, People(10)))
     assert core.identities == 5
     assert len({d.identity for d in latest.values()}) == 12
@@ -310,14 +307,13 @@ def test_a_full_gallery_is_asked_now_and_then_only():
     core = resolver(capacity=1)
     run(core, frames(visits(*[(p, "door", 0, 20) for p in range(3)]), People(24)))
     assert core.turned_away < 60
-    assert core.scores.different.count < 120
 
 
 def test_tuning_changes_when_a_decision_is_made():
-    slow = Resolver(Topology(CAMERAS), Policy(capacity=10), Tuning(min_embeddings=10, decide_after_s=2.0))
+    slow = Resolver(Topology(CAMERAS), Policy(capacity=10), Tuning(min_crops=10, decide_after_s=2.0))
     named_at = [
         step
         for step, batch in enumerate(frames(visits((1, "door", 0, 5)), People(12)))
         if any(isinstance(d.identity, int) for d in slow.resolve(batch))
     ]
-    assert named_at[0] == 18
+    assert named_at[0] == 20

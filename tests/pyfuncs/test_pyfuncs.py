@@ -96,7 +96,7 @@ def test_identify_settles_all_cameras_of_a_batch_together(site_file):
         identify.process_batch(views)
     said = [view.decisions[0].identity for view in views]
     assert sorted(said) == [1, 2]
-    assert [e.kind.value for e in identify.take_events()] == ["created", "created", "confirmed", "confirmed"]
+    assert [e.kind.value for e in identify.take_events()] == ["created", "created"]
     assert identify.take_events() == []
 
 

@@ -1,115 +1,241 @@
-"""What speaks for and against each known identity, for one tracklet."""
+"""What speaks for and against each known identity, for people before one camera."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from savant_reid.identity.gallery import Gallery
-from savant_reid.identity.learning import Learner
+from savant_reid.identity.holders import Holders
+from savant_reid.identity.live import LiveTracks
+from savant_reid.identity.metric import Metric
+from savant_reid.identity.motion import reappearance_nats
+from savant_reid.identity.score_model import ScoreModel
+from savant_reid.identity.search import Search
 from savant_reid.identity.topology import Topology
-from savant_reid.identity.tracklet import Tracklet
-from savant_reid.identity.tracklets import LiveTracklets
+from savant_reid.identity.tracklet import Arrival, Floats, Tracklet, Walk
+from savant_reid.identity.transits import Transits
 
 # The clocks of two cameras are not exact to this.
 SLACK_NS = 300_000_000
-# Only so many identities per tracklet enter the joint assignment.
-MOST_CANDIDATES = 8
+# Asked of every camera that somebody may have come from.
+PER_CAMERA = 6
+# Only so many identities per tracklet are looked at closely; a look worth less than this is not looked at.
+MOST_CANDIDATES = 12
+LEAST_NATS = -4.0
+# Somebody before an overlapping camera turns up in this one too at this rate, per second.
+HERE_RATE = 0.3
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One possible answer. log: of its rate, in people per second that look like this; nats: the look's share in it."""
+
+    global_id: int
+    log: float
+    nats: float
+    arrival: Arrival | None
+    arrival_log: float
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """The best answers for one tracklet, most probable first.
+    """The best answers for one tracklet, most probable first. newcomer_log: log rate of people never seen before.
 
-    global_ids: (k,). odds: (k,) log-odds of "this identity" against "nobody known": the appearance's log-likelihood
-    ratio plus the log prior of the walk. arrivals: (k,) that log prior. surprises: (k,) how unlikely it is, in nats,
-    that a stranger looks this much alike, less what the walk takes from that. novelty: probability of "nobody known".
+    alone: the tracklet's own identity if nobody else has shaped it, else 0: to be that one is to be a newcomer.
     """
 
-    global_ids: NDArray[np.int64]
-    odds: NDArray[np.float64]
-    arrivals: NDArray[np.float64]
-    surprises: NDArray[np.float64]
-    novelty: float
+    found: tuple[Candidate, ...]
+    newcomer_log: float
+    alone: int = 0
 
-    def probability(self, at: int) -> float:
-        """Posterior probability of the candidate at that place, everything considered."""
-        return float(np.exp(self.odds[at]) * self.novelty)
+    def odds(self, candidate: Candidate) -> float:
+        """Log-odds against "nobody known"."""
+        return candidate.log - self.newcomer_log
 
-    def probability_of(self, global_id: int) -> float:
-        """Posterior probability of one identity; 0 if it is no candidate."""
-        places = np.flatnonzero(self.global_ids == global_id)
-        return self.probability(int(places[0])) if len(places) else 0.0
+    def of(self, global_id: int) -> Candidate | None:
+        return next((candidate for candidate in self.found if candidate.global_id == global_id), None)
 
-    def without_taken(self, taken: dict[int, float]) -> Candidates:
-        """The same, knowing that somebody else on screen is that identity with that probability."""
-        left = np.array([1.0 - taken.get(global_id, 0.0) for global_id in self.global_ids.tolist()])
-        everything = 1.0 / self.novelty - 1.0
-        gone = float((np.exp(self.odds) * (1.0 - left)).sum())
-        odds = self.odds + np.log(np.maximum(left, 1e-12))
-        return replace(self, odds=odds, novelty=1.0 / (1.0 + max(0.0, everything - gone)))
+    def without(self, global_ids: Collection[int]) -> Candidates:
+        """The same, knowing that these are somebody else."""
+        return replace(self, found=tuple(c for c in self.found if c.global_id not in global_ids))
+
+    def probability(self, global_id: int) -> float:
+        """Posterior probability of one identity, 0 (a newcomer) included."""
+        logs = {candidate.global_id: candidate.log for candidate in self.found if candidate.global_id != self.alone}
+        logs[0] = self.newcomer_log
+        asked = 0 if global_id == self.alone else global_id
+        if asked not in logs:
+            return 0.0
+        highest = max(logs.values())
+        total = sum(math.exp(log - highest) for log in logs.values())
+        return math.exp(logs[asked] - highest) / total
+
+    def walks(self) -> tuple[Walk, ...]:
+        """Every explanation of where the tracklet came from."""
+        known = [c for c in self.found if c.global_id != self.alone]
+        walks = (Walk(c.global_id, c.arrival, self.probability(c.global_id)) for c in known)
+        return (*walks, Walk(0, None, self.probability(0)))
 
 
 class CandidateFinder:
-    """Compares a tracklet with the whole gallery under the topology."""
+    """Compares tracklets with the gallery under the topology; changes nothing."""
 
-    def __init__(self, gallery: Gallery, topology: Topology, learner: Learner, live: LiveTracklets) -> None:
-        self._gallery = gallery
-        self._topology = topology
-        self._learner = learner
-        self._live = live
+    def __init__(
+        self,
+        gallery: Gallery,
+        search: Search,
+        metric: Metric,
+        scores: ScoreModel,
+        transits: Transits,
+        topology: Topology,
+        live: LiveTracks,
+        holders: Holders,
+        *,
+        motion: bool = True,
+    ) -> None:
+        self._gallery, self._search, self._metric, self._scores = gallery, search, metric, scores
+        self._transits, self._topology, self._live, self._holders = transits, topology, live, holders
+        self._motion = motion
 
-    def find(self, tracklet: Tracklet) -> Candidates:
-        """Candidates for a tracklet with evidence; its own identity competes without what it gave itself."""
-        gallery = self._gallery
-        probe = self._learner.probe(tracklet)
-        similarities, same_camera = gallery.similarities(probe, tracklet.serial, tracklet.camera)
-        arrivals = self._arrivals(tracklet)
-        odds = self._learner.scores.log_ratios(similarities, same_camera) + arrivals
-        order = np.argsort(-odds, kind="stable")[:MOST_CANDIDATES]
-        order = order[np.isfinite(odds[order])]
-        surprises = self._learner.scores.surprises(similarities[order]) + arrivals[order]
-        novelty = 1.0 / (1.0 + float(np.exp(odds[np.isfinite(odds)]).sum()))
-        return Candidates(gallery.global_ids[order].copy(), odds[order], arrivals[order], surprises, novelty)
+    def find(self, tracklets: Sequence[Tracklet], frame_areas: Sequence[float]) -> list[Candidates]:
+        """Candidates for tracklets of one camera."""
+        camera = tracklets[0].camera
+        newcomer_log = math.log(self._transits.newcomer_rate(camera))
+        lost = self._lost(camera)
+        shared = self._shared(camera)
+        looked = [t for t in tracklets if t.mean is not None]
+        looks = self._looks(looked, camera)
+        blocks = self._transits.possible_from(camera).tolist()
+        found: dict[Tracklet, list[Candidate]] = {}
+        if looked:
+            nearest = self._search.nearest(looks, blocks, PER_CAMERA)
+            starts = np.repeat(np.array(blocks, np.int64), PER_CAMERA)
+            for i, tracklet in enumerate(looked):
+                motion = self._motion_nats(tracklet, lost, frame_areas[tracklets.index(tracklet)])
+                near = self._near(tracklet, looks[i], nearest.owners[i], nearest.similarities[i], starts, motion)
+                found[tracklet] = near + self._here(tracklet, looks[i], shared)
+        result = []
+        for tracklet, area in zip(tracklets, frame_areas, strict=True):
+            mine = found.get(tracklet)
+            if mine is None:
+                mine = self._by_motion(tracklet, lost, area)
+            best = {c.global_id: c for c in sorted(mine, key=lambda c: c.log)}
+            ranked = sorted(best.values(), key=lambda c: (-c.log, c.global_id))
+            result.append(Candidates(tuple(ranked), newcomer_log, self._alone(tracklet)))
+        return result
 
-    def _arrivals(self, tracklet: Tracklet) -> NDArray[np.float64]:
-        """(size,) log prior of each identity walking in here now; -inf where it was seen elsewhere at that time.
+    def _alone(self, tracklet: Tracklet) -> int:
+        row = self._gallery.row_of(tracklet.global_id) if tracklet.global_id else None
+        return tracklet.global_id if row is not None and not self._gallery.count[row] else 0
 
-        The weights of all identities share one unit of probability, so a crowd of plausible candidates makes each
-        less so, while a lone implausible one does not become plausible.
+    def _looks(self, tracklets: Sequence[Tracklet], camera: int) -> Floats:
+        if not tracklets:
+            return np.zeros((0, self._metric.dimension), np.float32)
+        means = np.stack([t.mean for t in tracklets if t.mean is not None])
+        return self._metric.look(self._metric.centred(np.full(len(means), camera), means))
+
+    def _near(
+        self,
+        tracklet: Tracklet,
+        look: Floats,
+        owners: np.ndarray,
+        similarities: Floats,
+        starts: np.ndarray,
+        motion: dict[int, float],
+    ) -> list[Candidate]:
+        """Candidates from the gallery, and the tracklet's own identity, however it looks."""
+        bucket = self._scores.bucket(tracklet.crops)
+        nats = self._scores.nats(similarities, bucket)
+        worth = np.flatnonzero((owners > 0) & (nats > LEAST_NATS))
+        ids = owners[worth].tolist()
+        rows = self._gallery.rows_of(ids)
+        gap_s = np.asarray((tracklet.first_ns - self._gallery.last_seen_ns[rows]) * 1e-9, np.float64)
+        with np.errstate(divide="ignore"):
+            arrival_logs = np.log(self._transits.rates(starts[worth], tracklet.camera, gap_s))
+        extra = np.array([motion.get(global_id, 0.0) for global_id in ids])
+        logs = nats[worth] + arrival_logs + extra
+        found = []
+        own = tracklet.global_id
+        order = np.argsort(-logs, kind="stable")[:MOST_CANDIDATES].tolist()
+        for at in order:
+            global_id = ids[at]
+            if global_id == own or not math.isfinite(logs[at]) or not self._free(global_id, float(gap_s[at]), tracklet):
+                continue
+            arrival = Arrival(int(starts[worth[at]]), float(gap_s[at]))
+            arrival_log = float(arrival_logs[at] + extra[at])
+            found.append(Candidate(global_id, float(logs[at]), float(nats[worth[at]]), arrival, arrival_log))
+        mine = self._own(tracklet, look, bucket)
+        return [*found, mine] if mine else found
+
+    def _own(self, tracklet: Tracklet, look: Floats, bucket: int) -> Candidate | None:
+        """Its present identity: as likely as its walk and the looks of others who have shaped that identity say.
+
+        An identity that nobody else has shaped is as likely as a newcomer was: the tracklet is its only proof.
         """
-        gallery = self._gallery
-        n = gallery.size
-        start, last_ns = gallery.last_camera[:n].copy(), gallery.last_seen_ns[:n].copy()
-        blocked = np.zeros(n, bool)
-        here = np.zeros(n, bool)
-        for other in self._live:
-            row = gallery.row_of(other.global_id) if other is not tracklet else None
+        row = self._gallery.row_of(tracklet.global_id) if tracklet.global_id else None
+        if row is None:
+            return None
+        nats = 0.0
+        if self._gallery.count[row]:
+            centroid = self._metric.look(self._gallery.centroids(np.array([row])))[0]
+            nats = float(self._scores.nats(np.array(centroid @ look), bucket))
+        log = nats + tracklet.arrival_log
+        return Candidate(tracklet.global_id, log, nats, tracklet.arrival, tracklet.arrival_log)
+
+    def _free(self, global_id: int, gap_s: float, tracklet: Tracklet) -> bool:
+        """False for who was seen elsewhere after this tracklet began."""
+        if gap_s >= -SLACK_NS * 1e-9:
+            return True
+        row = self._gallery.row_of(global_id)
+        return row is not None and self._topology.can_share(int(self._gallery.last_camera[row]), tracklet.camera)
+
+    def _lost(self, camera: int) -> list[Tracklet]:
+        """Who has just been lost by this camera and has an identity."""
+        tracklets = (self._live.tracklets[slot] for slot in self._live.of_camera(camera).tolist())
+        return [t for t in tracklets if t is not None and t.lost and t.global_id]
+
+    def _motion_nats(self, tracklet: Tracklet, lost: Sequence[Tracklet], area: float) -> dict[int, float]:
+        if not self._motion:
+            return {}
+        return {
+            other.global_id: reappearance_nats(other, tracklet, area)
+            for other in lost
+            if other is not tracklet and other.last_ns <= tracklet.first_ns
+        }
+
+    def _by_motion(self, tracklet: Tracklet, lost: Sequence[Tracklet], area: float) -> list[Candidate]:
+        """Candidates for somebody without a crop."""
+        found = []
+        for global_id, nats in self._motion_nats(tracklet, lost, area).items():
+            row = self._gallery.row_of(global_id)
             if row is None:
                 continue
-            if not self._at_once(other, tracklet):
-                if other.last_ns <= tracklet.last_ns and other.last_ns > last_ns[row]:
-                    start[row], last_ns[row] = other.camera, other.last_ns
-            elif self._topology.can_share(other.camera, tracklet.camera):
-                here[row] = True
-            else:
-                # A founder is its identity, and who has left cannot be asked again; the claims of the others who
-                # are on screen are settled jointly (see Decider).
-                blocked[row] |= other.founder or not self._live.is_visible(other)
-        gap_s = (tracklet.first_ns - last_ns) * 1e-9
-        weights = self._topology.weights(start, tracklet.camera, np.maximum(gap_s, 0.0))
-        weights[here] = 1.0
-        shareable = np.array([self._topology.can_share(int(c), tracklet.camera) for c in start], bool)
-        blocked |= (gap_s < -SLACK_NS * 1e-9) & ~shareable & ~here
-        own = gallery.row_of(tracklet.global_id) if tracklet.global_id else None
-        with np.errstate(divide="ignore"):
-            arrivals = np.log(np.where(blocked, 0.0, weights / max(1.0, float(weights[~blocked].sum()))))
-        if own is not None and np.isfinite(arrivals[own]):
-            arrivals[own] = tracklet.arrival
-        return np.asarray(arrivals)
+            start = int(self._gallery.last_camera[row])
+            gap_s = (tracklet.first_ns - int(self._gallery.last_seen_ns[row])) * 1e-9
+            rate = float(self._transits.rates(np.array([start]), tracklet.camera, np.array([gap_s]))[0])
+            if rate > 0.0 and self._free(global_id, gap_s, tracklet):
+                log = math.log(rate) + nats
+                found.append(Candidate(global_id, log, 0.0, Arrival(start, gap_s), log))
+        return found
 
-    def _at_once(self, a: Tracklet, b: Tracklet) -> bool:
-        """True if both were on screen at the same time."""
-        return a.shared_ns(b) >= (0 if a.camera == b.camera else SLACK_NS)
+    def _shared(self, camera: int) -> list[Tracklet]:
+        """Who stands before cameras that overlap with this one, and has a look and an identity."""
+        others = np.flatnonzero(self._topology.overlap[camera])
+        tracklets = (self._live.tracklets[s] for o in others.tolist() for s in self._live.of_camera(o).tolist())
+        return [t for t in tracklets if t is not None and not t.lost and t.global_id and t.mean is not None]
+
+    def _here(self, tracklet: Tracklet, look: Floats, shared: Sequence[Tracklet]) -> list[Candidate]:
+        """Candidates from overlapping cameras."""
+        found = []
+        for other in shared:
+            if other.global_id == tracklet.global_id:
+                continue
+            theirs = self._looks([other], other.camera)[0]
+            nats = float(self._scores.nats(np.array(theirs @ look), self._scores.bucket(tracklet.crops)))
+            arrival_log = math.log(HERE_RATE)
+            found.append(Candidate(other.global_id, nats + arrival_log, nats, Arrival(other.camera, 0.0), arrival_log))
+        return found

@@ -1,134 +1,195 @@
 """Joint decisions: everybody who is due, and those whose identity they claim, are settled in one assignment.
 
-The answer is the most probable one. Whether it may be called confirmed is another question: a match must also pass a
-test at the asked FPIR. A stranger would look this much alike with a probability of at most FPIR times the share of the
-prior that this identity has; the shares of all identities add up to one at the most, so by the union bound a person
-never seen before is confirmed as anybody known with a probability of at most FPIR (a weighted Bonferroni test), as far
-as the model of "different people" holds.
+One person is in one place: two people of one camera and moment, or of two cameras that share no view, never get one
+identity. Who competes for no identity with anybody is settled alone; the others in components of at most MOST_JOINT
+tracklets by exact assignment, larger ones greedily by their odds, so that a crowd costs a bounded time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from savant_reid.identity.assignment import assign
-from savant_reid.identity.candidates import CandidateFinder, Candidates
-from savant_reid.identity.policy import Policy, Tuning
+from savant_reid.identity.candidates import Candidate, CandidateFinder, Candidates
+from savant_reid.identity.holders import Holders
+from savant_reid.identity.policy import Tuning
 from savant_reid.identity.topology import Topology
-from savant_reid.identity.tracklet import Tracklet
-from savant_reid.identity.tracklets import LiveTracklets
+from savant_reid.identity.tracklet import Tracklet, Walk
 
 FORBIDDEN = -1e9
+MOST_JOINT = 48
+# An identity that somebody on screen carries is claimed only with so much behind it, in nats.
+CLAIM_ODDS = 1.0
+CLAIM_NATS = 2.0
+
+Found = dict[Tracklet, Candidates]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One tracklet's answer. global_id: 0 says "nobody known" (a founder keeps its own identity by that).
-
-    odds: log-odds of the answer against "nobody known"; arrival: its log prior. proven: a match that passes the test
-    at the asked FPIR, or a novelty.
-    """
+    """One tracklet's answer. answer: None says "nobody known"."""
 
     tracklet: Tracklet
-    global_id: int
+    answer: Candidate | None
     probability: float
     runner_up: tuple[int, float] | None
-    odds: float = 0.0
-    arrival: float = 0.0
-    proven: bool = True
+    newcomer_log: float
+    walks: tuple[Walk, ...]
 
 
 class Decider:
-    """Answers for tracklets that are due; changes nothing itself."""
+    """Answers for tracklets that are due; changes nothing itself. margin: log-odds asked of a known identity."""
 
-    def __init__(
-        self, finder: CandidateFinder, live: LiveTracklets, topology: Topology, policy: Policy, tuning: Tuning
-    ) -> None:
-        self._finder = finder
-        self._live = live
-        self._topology = topology
-        self._tuning = tuning
-        self._needed = float(-np.log(policy.target_fpir))
+    def __init__(self, finder: CandidateFinder, holders: Holders, topology: Topology, tuning: Tuning) -> None:
+        self._finder, self._holders, self._topology, self._tuning = finder, holders, topology, tuning
+        self.margin = 0.0
 
-    def decide(self, due: Sequence[Tracklet]) -> list[Verdict]:
-        """One verdict per tracklet in `due` and per holder drawn in."""
-        found = self._with_contested_holders(due)
-        chosen = self._assign(found)
-        self._share(found, chosen)
-        return [self._verdict(tracklet, found, chosen) for tracklet in found]
-
-    def _assign(self, found: dict[Tracklet, Candidates]) -> dict[Tracklet, int]:
-        """Everybody gets one identity of their own, or 0, so that the total value is greatest."""
-        identities = sorted({int(g) for candidates in found.values() for g in candidates.global_ids})
-        column = {global_id: i for i, global_id in enumerate(identities)}
-        values = np.full((len(found), len(identities) + len(found)), FORBIDDEN)
-        for row, (tracklet, candidates) in enumerate(found.items()):
-            for at, global_id in enumerate(candidates.global_ids.tolist()):
-                values[row, column[global_id]] = self._value(tracklet, candidates, at)
-            values[row, len(identities) + row] = self._value_of_novelty(tracklet)
-        columns = assign(values).tolist()
-        return {t: identities[c] if c < len(identities) else 0 for t, c in zip(found, columns, strict=True)}
-
-    def _share(self, found: dict[Tracklet, Candidates], chosen: dict[Tracklet, int]) -> None:
-        """Before cameras that overlap, one person is two tracklets: who lost an identity to such a one may join."""
-        for tracklet, candidates in found.items():
-            floor = self._value_of_novelty(tracklet)
-            for at, global_id in enumerate(candidates.global_ids.tolist()):
-                if global_id == chosen[tracklet]:
-                    break
-                winners = [t for t, won in chosen.items() if won == global_id]
-                if winners and self._value(tracklet, candidates, at) > floor and self._may_share(tracklet, winners):
-                    chosen[tracklet] = global_id
-                    break
-
-    def _may_share(self, tracklet: Tracklet, others: Sequence[Tracklet]) -> bool:
-        return all(self._topology.can_share(tracklet.camera, other.camera) for other in others)
-
-    def _value(self, tracklet: Tracklet, candidates: Candidates, at: int) -> float:
-        """What this answer is worth against "nobody known", which is worth 0."""
-        odds = float(candidates.odds[at])
-        if candidates.global_ids[at] == tracklet.global_id:
-            return odds + self._tuning.stickiness
-        return odds if odds > 0.0 else FORBIDDEN
-
-    def _value_of_novelty(self, tracklet: Tracklet) -> float:
-        """Being somebody new: a founder gives up what it founded only for a clearly better answer."""
-        return self._tuning.stickiness if tracklet.founder else 0.0
-
-    def _with_contested_holders(self, due: Sequence[Tracklet]) -> dict[Tracklet, Candidates]:
-        """Candidates of the due tracklets, and of all on screen who hold an identity that one of these might take."""
-        holders = [t for t in self._live.visible() if t.global_id and not t.founder]
-        waiting = list(due)
-        found: dict[Tracklet, Candidates] = {}
-        while waiting:
-            tracklet = waiting.pop()
-            found[tracklet] = candidates = self._finder.find(tracklet)
-            claimed = set(candidates.global_ids[candidates.odds > 0.0].tolist())
-            drawn = [h for h in holders if h.global_id in claimed and not self._may_share(tracklet, [h])]
-            waiting += [holder for holder in drawn if holder not in found and holder not in waiting]
-        return dict(sorted(found.items(), key=lambda item: item[0].serial))
-
-    def _verdict(self, tracklet: Tracklet, found: dict[Tracklet, Candidates], chosen: dict[Tracklet, int]) -> Verdict:
-        # What others are now counts against it here, as far as they are sure.
-        taken = {
-            global_id: found[other].probability_of(global_id)
-            for other, global_id in chosen.items()
-            if global_id and other is not tracklet and not self._may_share(tracklet, [other])
+    def decide(self, due: Sequence[Tracklet], areas: Mapping[int, float]) -> list[Verdict]:
+        """One verdict per tracklet in `due` and per holder drawn in. areas: pixels of a frame, by camera."""
+        found = self._find(due, areas)
+        claimed = {
+            rival: None
+            for tracklet, candidates in found.items()
+            for candidate in candidates.found
+            if self._claims(tracklet, candidate, candidates)
+            for rival in self._holders.rivals(tracklet, candidate.global_id)
+            if rival not in found
         }
-        return self._answer(tracklet, found[tracklet].without_taken(taken), chosen[tracklet])
+        found.update(self._find(list(claimed), areas))
+        found = {tracklet: self._possible(tracklet, candidates, found) for tracklet, candidates in found.items()}
+        chosen: dict[Tracklet, Candidate | None] = {}
+        for component in self._components(found):
+            chosen.update(self._settle(component, found))
+        self._share(found, chosen)
+        return [self._verdict(tracklet, candidates, chosen) for tracklet, candidates in found.items()]
 
-    def _answer(self, tracklet: Tracklet, candidates: Candidates, chosen: int) -> Verdict:
-        stays = chosen or (tracklet.global_id if tracklet.founder else 0)
-        rivals = [(i, g) for i, g in enumerate(candidates.global_ids.tolist()) if g != stays]
-        runner_up = (rivals[0][1], candidates.probability(rivals[0][0])) if rivals else None
-        if not chosen:
-            # A founder's own identity is no rival of it, whoever else has fed that identity since.
-            probability = candidates.novelty + (candidates.probability_of(stays) if stays else 0.0)
-            return Verdict(tracklet, 0, probability, runner_up)
-        at = candidates.global_ids.tolist().index(chosen)
-        odds, arrival = float(candidates.odds[at]), float(candidates.arrivals[at])
-        proven = bool(candidates.surprises[at] >= self._needed)
-        return Verdict(tracklet, chosen, candidates.probability(at), runner_up, odds, arrival, proven)
+    def _find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> Found:
+        by_camera: dict[int, list[Tracklet]] = {}
+        for tracklet in tracklets:
+            by_camera.setdefault(tracklet.camera, []).append(tracklet)
+        found: Found = {}
+        for camera, group in by_camera.items():
+            found.update(zip(group, self._finder.find(group, [areas[camera]] * len(group)), strict=True))
+        return found
+
+    def _claims(self, tracklet: Tracklet, candidate: Candidate, candidates: Candidates) -> bool:
+        return (
+            candidate.global_id != tracklet.global_id
+            and candidates.odds(candidate) > CLAIM_ODDS + self.margin
+            and candidate.nats > CLAIM_NATS
+        )
+
+    def _possible(self, tracklet: Tracklet, candidates: Candidates, found: Found) -> Candidates:
+        """Without identities of people on screen who are not asked again now."""
+        taken = {
+            candidate.global_id
+            for candidate in candidates.found
+            if candidate.global_id != tracklet.global_id
+            and any(rival not in found for rival in self._holders.rivals(tracklet, candidate.global_id))
+        }
+        return candidates.without(taken) if taken else candidates
+
+    def _components(self, found: Found) -> list[list[Tracklet]]:
+        """Tracklets that compete, directly or through others."""
+        leader: dict[Tracklet, Tracklet] = {tracklet: tracklet for tracklet in found}
+
+        def lead(tracklet: Tracklet) -> Tracklet:
+            while leader[tracklet] is not tracklet:
+                leader[tracklet] = leader[leader[tracklet]]
+                tracklet = leader[tracklet]
+            return tracklet
+
+        first: dict[int, Tracklet] = {}
+        for tracklet, candidates in found.items():
+            own = [tracklet.global_id] if tracklet.global_id else []
+            for global_id in [*own, *(c.global_id for c in candidates.found)]:
+                if global_id in first:
+                    leader[lead(tracklet)] = lead(first[global_id])
+                else:
+                    first[global_id] = tracklet
+        groups: dict[Tracklet, list[Tracklet]] = {}
+        for tracklet in found:
+            groups.setdefault(lead(tracklet), []).append(tracklet)
+        return list(groups.values())
+
+    def _settle(self, component: Sequence[Tracklet], found: Found) -> dict[Tracklet, Candidate | None]:
+        if len(component) == 1:
+            tracklet = component[0]
+            options = [(self._value(tracklet, c, found[tracklet]), c) for c in found[tracklet].found]
+            best = max(options, key=lambda option: option[0], default=None)
+            return {tracklet: best[1] if best is not None and best[0] > 0.0 else None}
+        return self._assign(component, found) if len(component) <= MOST_JOINT else self._greedy(component, found)
+
+    def _assign(self, component: Sequence[Tracklet], found: Found) -> dict[Tracklet, Candidate | None]:
+        """Everybody gets one identity of their own, or none, so that the total value is greatest."""
+        identities = sorted({c.global_id for t in component for c in found[t].found})
+        column = {global_id: i for i, global_id in enumerate(identities)}
+        values = np.full((len(component), len(identities) + len(component)), FORBIDDEN)
+        for row, tracklet in enumerate(component):
+            for candidate in found[tracklet].found:
+                values[row, column[candidate.global_id]] = self._value(tracklet, candidate, found[tracklet])
+            values[row, len(identities) + row] = 0.0
+        columns = assign(values).tolist()
+        return {
+            tracklet: found[tracklet].of(identities[at]) if at < len(identities) else None
+            for tracklet, at in zip(component, columns, strict=True)
+        }
+
+    def _greedy(self, component: Sequence[Tracklet], found: Found) -> dict[Tracklet, Candidate | None]:
+        """The best answers first."""
+        options = [
+            (self._value(tracklet, candidate, found[tracklet]), -tracklet.serial, tracklet, candidate)
+            for tracklet in component
+            for candidate in found[tracklet].found
+        ]
+        answers: dict[Tracklet, Candidate | None] = dict.fromkeys(component)
+        taken: set[int] = set()
+        settled: set[Tracklet] = set()
+        for value, _, tracklet, candidate in sorted(options, key=lambda o: (-o[0], -o[1], o[3].global_id)):
+            free = candidate.global_id not in taken and tracklet not in settled
+            if free and value > 0.0:
+                answers[tracklet] = candidate
+                taken.add(candidate.global_id)
+                settled.add(tracklet)
+        return answers
+
+    def _share(self, found: Found, chosen: dict[Tracklet, Candidate | None]) -> None:
+        """Before cameras that overlap, one person is two tracklets: who lost an identity to such a one may join."""
+        if not self._topology.overlap.any():
+            return
+        for tracklet, candidates in found.items():
+            for candidate in candidates.found:
+                if candidate is chosen[tracklet]:
+                    break
+                winners = [t for t, won in chosen.items() if won is not None and won.global_id == candidate.global_id]
+                better = self._value(tracklet, candidate, candidates) > 0.0
+                if winners and better and all(self._topology.can_share(tracklet.camera, w.camera) for w in winners):
+                    chosen[tracklet] = candidate
+                    break
+
+    def _value(self, tracklet: Tracklet, candidate: Candidate, candidates: Candidates) -> float:
+        """What this answer is worth against "nobody known", which is worth 0."""
+        odds = candidates.odds(candidate)
+        if candidate.global_id == tracklet.global_id:
+            return odds + self._tuning.stickiness
+        return odds - self.margin if odds > self.margin else FORBIDDEN
+
+    def _verdict(
+        self, tracklet: Tracklet, candidates: Candidates, chosen: Mapping[Tracklet, Candidate | None]
+    ) -> Verdict:
+        answer = chosen[tracklet]
+        # What others are now cannot be said of this one.
+        others = {
+            won.global_id
+            for other, won in chosen.items()
+            if won is not None and other is not tracklet and not self._topology.can_share(other.camera, tracklet.camera)
+        } - ({answer.global_id} if answer else set())
+        left = candidates.without(others) if others else candidates
+        said = answer.global_id if answer else 0
+        rivals = [candidate for candidate in left.found if candidate.global_id != said]
+        runner_up = (rivals[0].global_id, left.probability(rivals[0].global_id)) if rivals else None
+        probability = left.probability(said)
+        return Verdict(tracklet, answer, probability, runner_up, candidates.newcomer_log, left.walks())

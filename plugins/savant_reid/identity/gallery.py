@@ -1,19 +1,29 @@
 """All identities and their prototypes, in arrays whose size is fixed at the start.
 
-Rows are kept dense (the last row moves into a hole), so that a search is one matrix product over a prefix. The arrays
-are allocated zeroed: the system gives memory only for the rows that are ever used.
+A prototype is what one tracklet of the person looked like (its robust mean). An identity is compared by the weighted
+mean of its prototypes: on real statistics that beats the most alike prototype and the two most alike ones at every
+false positive rate (docs/accuracy.md). Rows are kept dense (the last row moves into a hole). The arrays are allocated
+zeroed: the system gives memory only for the rows that are ever used.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from savant_reid.identity.camera_means import CameraMeans
+from savant_reid.identity.metric import Metric
+from savant_reid.identity.search import Search
 
 Floats = NDArray[np.float32]
-# Two embeddings more alike than this tell nothing new about a person.
-REDUNDANT = 0.97
+Rows = NDArray[np.int64]
+# A prototype weighs as much as the crops behind it, up to so many: more tell little new about one visit.
+MOST_WEIGHT = 4.0
+# Visits remembered: enough to tell whether two identities were ever in two places at once.
+VISITS = 16
+# What many merged visits weigh at most, so that the latest ones still count.
+MOST_MERGED = 16.0
 
 
 class GalleryFull(Exception):
@@ -21,35 +31,41 @@ class GalleryFull(Exception):
 
 
 class Gallery:
-    """capacity identities x `prototypes` embeddings, exact search among them without their cameras' means.
+    """capacity identities x `prototypes` embeddings.
 
-    A prototype's source is the serial of the tracklet that gave it, from 1; 0 marks an empty place.
-    Columns, by row: global_ids int64; last_seen_ns int64 and last_camera (by tracklets that have ended);
-    created_ns; embeddings_seen; confirmed.
+    Columns, by row: global_ids, created_ns, last_seen_ns, last_camera (of tracklets that have left), crops_seen: int64;
+    birth_camera: where the first one began; confirmed: bool; count: prototypes kept. A prototype's source is the serial
+    of the tracklet that gave it, 0 where several were merged to make room.
     """
 
-    def __init__(self, capacity: int, prototypes: int, means: CameraMeans) -> None:
-        dimension = means.means.shape[1]
+    def __init__(self, capacity: int, prototypes: int, metric: Metric, search: Search) -> None:
         self.capacity = capacity
         self.size = 0
         self.global_ids = np.zeros(capacity, np.int64)
+        self.created_ns = np.zeros(capacity, np.int64)
         self.last_seen_ns = np.zeros(capacity, np.int64)
         self.last_camera = np.zeros(capacity, np.int64)
-        self.created_ns = np.zeros(capacity, np.int64)
-        self.embeddings_seen = np.zeros(capacity, np.int64)
+        self.crops_seen = np.zeros(capacity, np.int64)
         self.confirmed = np.zeros(capacity, bool)
-        self._means = means
-        self._means_version = means.version
-        self._prototypes = np.zeros((capacity, prototypes, dimension), np.float32)
-        self._centred = np.zeros((capacity, prototypes, dimension), np.float32)
-        self._quality = np.zeros((capacity, prototypes), np.float32)
-        self._source = np.zeros((capacity, prototypes), np.int64)
+        self.count = np.zeros(capacity, np.int64)
+        self.birth_camera = np.zeros(capacity, np.int64)
+        # (source, camera, first_ns, last_ns) of the latest visits, in order; zeros before the first.
+        self.visits = np.zeros((capacity, VISITS, 4), np.int64)
+        self._metric = metric
+        self._search = search
+        self._vectors = np.zeros((capacity, prototypes, metric.dimension), np.float32)
+        self._weight = np.zeros((capacity, prototypes), np.float32)
         self._camera = np.zeros((capacity, prototypes), np.int64)
+        self._source = np.zeros((capacity, prototypes), np.int64)
         self._row_of: dict[int, int] = {}
 
     def row_of(self, global_id: int) -> int | None:
         """The row of an identity, or None if it is not (or no longer) here."""
         return self._row_of.get(global_id)
+
+    def rows_of(self, global_ids: Sequence[int]) -> Rows:
+        """(n,) rows of identities that are here."""
+        return np.array([self._row_of[global_id] for global_id in global_ids], np.int64)
 
     def create(self, global_id: int, camera: int, now_ns: int) -> int:
         """A new identity without prototypes; raises GalleryFull."""
@@ -59,102 +75,133 @@ class Gallery:
         self.size += 1
         self.global_ids[row], self.created_ns[row] = global_id, now_ns
         self.last_seen_ns[row], self.last_camera[row] = now_ns, camera
-        self.embeddings_seen[row], self.confirmed[row] = 0, False
-        self._source[row], self._camera[row] = 0, 0
+        self.crops_seen[row], self.confirmed[row], self.count[row] = 0, False, 0
+        self.birth_camera[row], self.visits[row] = camera, 0
         self._row_of[global_id] = row
         return row
 
     def remove(self, row: int) -> None:
         """Forget the identity in `row`; the last row moves into its place."""
-        del self._row_of[int(self.global_ids[row])]
+        global_id = int(self.global_ids[row])
+        del self._row_of[global_id]
+        self._search.remove(global_id)
         last = self.size - 1
         self.size -= 1
-        columns = (self.global_ids, self.last_seen_ns, self.last_camera, self.created_ns, self.embeddings_seen)
-        for column in (
-            *columns,
-            self.confirmed,
-            self._prototypes,
-            self._centred,
-            self._quality,
-            self._source,
-            self._camera,
-        ):
-            column[row] = column[last]
         if row != last:
+            for column in self._columns():
+                column[row] = column[last]
             self._row_of[int(self.global_ids[row])] = row
+        for table in (self._vectors, self._weight, self._camera, self._source, self.visits):
+            table[last] = 0  # nothing of a person stays behind
 
-    def add(self, row: int, embedding: Floats, quality: float, source: int, camera: int) -> None:
-        """Keep `embedding` (D,) if it shows the person as no prototype does yet, or better than the one like it."""
-        used = int((self._source[row] > 0).sum())
-        if used == 0:
-            return self._put(row, 0, embedding, quality, source, camera)
-        likeness = self._prototypes[row, :used] @ embedding
-        nearest = int(np.argmax(likeness))
-        if likeness[nearest] > REDUNDANT:
-            # Only its own source may replace it: who turns out to be somebody else must not take it along.
-            if source == self._source[row, nearest] and quality > self._quality[row, nearest]:
-                self._put(row, nearest, embedding, quality, source, camera)
-        elif used < self._source.shape[1]:
-            self._put(row, used, embedding, quality, source, camera)
-        else:
-            self._replace_most_redundant(row, embedding, quality, source, camera)
-        return None
+    def put(self, row: int, source: int, camera: int, raw: Floats, weight: float) -> None:
+        """Keep what tracklet `source` looks like; raw: (D,) its robust mean, the camera's mean still in it."""
+        places = self._source[row, : self.count[row]]
+        at = int(np.argmax(places == source)) if (places == source).any() else int(self.count[row])
+        if at == self._vectors.shape[1]:
+            at = self._merge_most_alike(row)
+        self._vectors[row, at], self._weight[row, at] = raw, min(weight, MOST_WEIGHT)
+        self._camera[row, at], self._source[row, at] = camera, source
+        self.count[row] = max(int(self.count[row]), at + 1)
+
+    def drop(self, row: int, source: int) -> None:
+        """Remove what tracklet `source` gave (it goes on, or turned out to be somebody else)."""
+        n = int(self.count[row])
+        keep = np.flatnonzero(self._source[row, :n] != source)
+        if len(keep) == n:
+            return
+        for table in (self._vectors, self._weight, self._camera, self._source):
+            kept = table[row, keep].copy()
+            table[row, :n] = 0
+            table[row, : len(keep)] = kept
+        self.count[row] = len(keep)
 
     def take_from(self, row: int, other: int) -> None:
         """Fold the prototypes of `other` into `row` (a merge)."""
-        for at in np.flatnonzero(self._source[other] > 0):
-            source, camera = int(self._source[other, at]), int(self._camera[other, at])
-            self.add(row, self._prototypes[other, at].copy(), float(self._quality[other, at]), source, camera)
-        self.embeddings_seen[row] += self.embeddings_seen[other]
+        for at in range(int(self.count[other])):
+            self.put(
+                row,
+                int(self._source[other, at]) or -int(self.global_ids[other]) - at,
+                int(self._camera[other, at]),
+                self._vectors[other, at].copy(),
+                float(self._weight[other, at]),
+            )
+        self.crops_seen[row] += self.crops_seen[other]
+        self.confirmed[row] |= self.confirmed[other]
+        if self.created_ns[other] < self.created_ns[row]:
+            self.created_ns[row], self.birth_camera[row] = self.created_ns[other], self.birth_camera[other]
+        visits = np.concatenate([self.visits[row], self.visits[other]])
+        self.visits[row] = visits[np.argsort(visits[:, 2], kind="stable")][-VISITS:]
+        if self.last_seen_ns[other] > self.last_seen_ns[row]:
+            self.last_seen_ns[row], self.last_camera[row] = self.last_seen_ns[other], self.last_camera[other]
 
-    def drop_source(self, row: int, source: int) -> None:
-        """Remove what tracklet `source` gave to `row` (it turned out to be somebody else)."""
-        keep = np.flatnonzero((self._source[row] > 0) & (self._source[row] != source))
-        for table in (self._prototypes, self._centred, self._quality, self._source, self._camera):
-            kept = table[row, keep].copy()
-            table[row] = 0
-            table[row, : len(keep)] = kept
+    def note_visit(self, row: int, source: int, camera: int, first_ns: int, last_ns: int) -> None:
+        """Remember that a tracklet of this identity was seen there and then; its latest word counts."""
+        visits = self.visits[row]
+        if visits[-1, 0] != source:
+            visits[:-1] = visits[1:]
+        visits[-1] = source, camera, first_ns, last_ns
 
-    def similarities(self, probe: Floats, exclude_source: int, camera: int) -> tuple[Floats, NDArray[np.bool_]]:
-        """Similarity of `probe` (D,), centred, to every identity, leaving out what the probe's own tracklet gave.
+    def forget_visit(self, row: int, source: int) -> None:
+        """That tracklet turned out to be somebody else."""
+        visits = self.visits[row]
+        kept = visits[visits[:, 0] != source]
+        visits[:] = 0
+        visits[VISITS - len(kept) :] = kept
 
-        Returns (size,) float32, the mean over the two most alike prototypes, -inf for an identity with none left; and
-        (size,) bool, True where the most alike prototype was seen by `camera`.
-        """
-        n, per, dimension = self.size, self._centred.shape[1], self._centred.shape[2]
-        if n == 0:
-            return np.zeros(0, np.float32), np.zeros(0, bool)
-        self._follow_means()
-        cosines = (self._centred[:n].reshape(n * per, dimension) @ probe).reshape(n, per)
-        usable = (self._source[:n] > 0) & (self._source[:n] != exclude_source)
-        cosines[~usable] = -np.inf
-        best = cosines.argmax(axis=1)
-        rows = np.arange(n)
-        top = cosines[rows, best]
-        cosines[rows, best] = -np.inf
-        second = cosines.max(axis=1) if per > 1 else np.full(n, -np.inf, np.float32)
-        similarity = np.where(np.isfinite(second), 0.5 * (top + second), top)
-        return similarity.astype(np.float32), self._camera[rows, best] == camera
+    def centroids(self, rows: Rows) -> Floats:
+        """(n, D) centred weighted means of the prototypes; zero where there are none."""
+        vectors = self._vectors[rows] - self._metric.means[self._camera[rows]]
+        weight = self._weight[rows] * (np.arange(self._vectors.shape[1]) < self.count[rows][:, None])
+        total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
+        return np.asarray((weight[:, None, :] @ vectors)[:, 0] / total, np.float32)
 
-    def _follow_means(self) -> None:
-        """Centre everything anew after the means in use have changed."""
-        if self._means_version != self._means.version:
-            self._means_version = self._means.version
-            n = self.size
-            self._centred[:n] = self._means.centred(self._camera[:n], self._prototypes[:n])
+    def show(self, row: int) -> None:
+        """Let searches find the identity as it is now, where it was last seen."""
+        global_id = int(self.global_ids[row])
+        if not self.count[row]:
+            self._search.remove(global_id)
+            return
+        look = self._metric.look(self.centroids(np.array([row])))
+        self._search.replace(global_id, int(self.last_camera[row]), look)
 
-    def _put(self, row: int, at: int, embedding: Floats, quality: float, source: int, camera: int) -> None:
-        self._prototypes[row, at], self._quality[row, at] = embedding, quality
-        self._centred[row, at] = self._means.centred(camera, embedding)
-        self._source[row, at], self._camera[row, at] = source, camera
+    def look_again(self) -> None:
+        """The metric has changed: everything is shown anew."""
+        rows = np.flatnonzero(self.count[: self.size] > 0)
+        looks = np.zeros((len(rows), self._metric.dimension), np.float32)
+        for start in range(0, len(rows), 4096):
+            part = rows[start : start + 4096]
+            looks[start : start + 4096] = self._metric.look(self.centroids(part))
+        self._search.rebuild(self.global_ids[rows], self.last_camera[rows], looks)
 
-    def _replace_most_redundant(self, row: int, embedding: Floats, quality: float, source: int, camera: int) -> None:
-        """Of the prototypes and the newcomer, drop the poorer one of the two that are most alike."""
-        rows = np.concatenate([self._prototypes[row], embedding[None]])
-        quality_of = np.append(self._quality[row], quality)
-        alike = rows @ rows.T
+    def _columns(self) -> tuple[NDArray[np.generic], ...]:
+        return (
+            self.global_ids,
+            self.created_ns,
+            self.last_seen_ns,
+            self.last_camera,
+            self.crops_seen,
+            self.confirmed,
+            self.count,
+            self.birth_camera,
+            self.visits,
+            self._vectors,
+            self._weight,
+            self._camera,
+            self._source,
+        )
+
+    def _merge_most_alike(self, row: int) -> int:
+        """Make room: the two most alike prototypes (of one camera, if there are two) become one; returns the hole."""
+        vectors = self._vectors[row] - self._metric.means[self._camera[row]]
+        lengths = np.maximum(np.linalg.norm(vectors, axis=1), 1e-9)
+        alike = (vectors @ vectors.T) / np.outer(lengths, lengths)
+        alike[self._camera[row][:, None] != self._camera[row]] -= 2.0
         np.fill_diagonal(alike, -np.inf)
-        a, b = np.unravel_index(int(np.argmax(alike)), alike.shape)
-        poorer = int(a if quality_of[a] < quality_of[b] else b)
-        if poorer < len(rows) - 1:
-            self._put(row, poorer, embedding, quality, source, camera)
+        a, b = divmod(int(np.argmax(alike)), len(vectors))
+        weights = self._weight[row, [a, b]]
+        # The mean is kept as if seen by the camera of the first.
+        mixed = (weights[0] * vectors[a] + weights[1] * vectors[b]) / weights.sum()
+        self._vectors[row, a] = mixed + self._metric.means[self._camera[row, a]]
+        self._weight[row, a], self._source[row, a] = min(float(weights.sum()), MOST_MERGED), 0
+        return b

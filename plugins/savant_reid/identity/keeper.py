@@ -7,17 +7,17 @@ from collections.abc import Collection
 import numpy as np
 
 from savant_reid.identity.gallery import Gallery
+from savant_reid.identity.holders import Holders
 from savant_reid.identity.ledger import Ledger
 from savant_reid.identity.policy import Policy, Tuning
-from savant_reid.identity.tracklets import LiveTracklets
 from savant_reid.identity.types import EventKind
 
 
 class Keeper:
     """Removes identities from a gallery, never one that somebody on screen carries."""
 
-    def __init__(self, gallery: Gallery, live: LiveTracklets, ledger: Ledger, policy: Policy, tuning: Tuning) -> None:
-        self._gallery, self._live, self._ledger = gallery, live, ledger
+    def __init__(self, gallery: Gallery, holders: Holders, ledger: Ledger, policy: Policy, tuning: Tuning) -> None:
+        self._gallery, self._holders, self._ledger = gallery, holders, ledger
         self._policy, self._tuning = policy, tuning
         self._swept_ns = ledger.clock.now_ns
 
@@ -30,7 +30,7 @@ class Keeper:
         n = gallery.size
         if n < gallery.capacity:
             return True
-        held = self._held() | set(spare)
+        held = self._holders.held() | set(spare)
         for row in np.lexsort((gallery.last_seen_ns[:n], gallery.confirmed[:n])).tolist():
             global_id = int(gallery.global_ids[row])
             if global_id not in held:
@@ -49,14 +49,11 @@ class Keeper:
         old = age_s > self._policy.retention_s
         unsure = ~gallery.confirmed[:n] & (age_s > self._tuning.provisional_retention_s) & ~old
         ids = gallery.global_ids[:n].copy()
-        held = self._held()
+        held = self._holders.held()
         for reason, mask in (("retention", old), ("never confirmed", unsure)):
             for global_id in ids[mask].tolist():
                 if global_id not in held:
                     self._expire(global_id, reason)
-
-    def _held(self) -> set[int]:
-        return {tracklet.global_id for tracklet in self._live}
 
     def _expire(self, global_id: int, reason: str) -> None:
         row = self._gallery.row_of(global_id)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from savant_reid.identity.overlaps import Overlaps, find_overlaps
+
+Doubles = NDArray[np.float64]
 # Below MIN_HEIGHT_PX a re-ID model sees mush; from FULL_HEIGHT_PX on nothing is gained (its input is 128 or 256 high).
 MIN_HEIGHT_PX = 40.0
 FULL_HEIGHT_PX = 128.0
@@ -20,64 +23,71 @@ CROWD_WEIGHT = 0.5
 def qualities(
     boxes: NDArray[np.float32], confidences: NDArray[np.float32], frame_size: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """(n,) quality in [0, 1] for boxes (n, 4) ltwh pixels; 0 means: no evidence at all.
+    """(n,) quality in [0, 1] for the boxes (n, 4), ltwh pixels, of one frame; 0 means: no evidence at all."""
+    overlaps = find_overlaps(boxes, np.zeros(len(boxes), np.int64))
+    return crop_qualities(boxes, confidences, np.array([frame_size]), np.zeros(len(boxes), np.int64), overlaps)
+
+
+def crop_qualities(
+    boxes: NDArray[np.float32],
+    confidences: NDArray[np.float32],
+    frame_sizes: NDArray[np.int64],
+    frame_of: NDArray[np.int64],
+    overlaps: Overlaps,
+) -> Doubles:
+    """(n,) qualities for the boxes of several frames; frame_sizes: (f, 2) width and height; frame_of: (n,) into these.
 
     The product of the detector's confidence, size, shape, and the share of the box that nobody nearer covers.
     """
-    if len(boxes) == 0:
-        return np.zeros(0)
     width, height = boxes[:, 2].astype(np.float64), boxes[:, 3].astype(np.float64)
     size = np.clip((height - MIN_HEIGHT_PX) / (FULL_HEIGHT_PX - MIN_HEIGHT_PX), 0.0, 1.0) * 0.6 + 0.4
     size[height < MIN_HEIGHT_PX] = 0.0
     aspect = height / np.maximum(width, 1.0)
     shape = np.where((aspect >= MIN_ASPECT) & (aspect <= MAX_ASPECT), 1.0, 0.3)
-    shape[touches_border(boxes, frame_size)] *= 0.3
-    nearer, further = _neighbours(boxes)
-    covered = COVER_WEIGHT * nearer + CROWD_WEIGHT * further
-    visible = np.clip(1.0 - covered, 0.0, 1.0)
+    shape[touches_border(boxes, frame_sizes[frame_of, 0])] *= 0.3
+    nearer, further = _neighbours(boxes, overlaps)
+    visible = np.clip(1.0 - (COVER_WEIGHT * nearer + CROWD_WEIGHT * further), 0.0, 1.0)
     return np.asarray(np.clip(confidences, 0.0, 1.0) * size * shape * visible)
 
 
-def touches_border(boxes: NDArray[np.float32], frame_size: tuple[int, int]) -> NDArray[np.bool_]:
+def touches_border(boxes: NDArray[np.float32], frame_width: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(n,) True where the person is probably cut by the frame's left, right or upper border.
 
     The lower border does not count: in steep views feet are cut while the rest is seen best.
     """
     left, top, width, _ = boxes.T
-    return np.asarray((left <= BORDER_PX) | (top <= BORDER_PX) | (left + width >= frame_size[0] - BORDER_PX))
+    return np.asarray((left <= BORDER_PX) | (top <= BORDER_PX) | (left + width >= frame_width - BORDER_PX))
 
 
-def covered_shares(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+def covered_shares(boxes: NDArray[np.float32]) -> Doubles:
     """(n,) the largest share of each box (ltwh) covered by one box that stands nearer (its feet are lower)."""
-    return _neighbours(boxes)[0]
+    return _neighbours(boxes, find_overlaps(boxes, np.zeros(len(boxes), np.int64)))[0]
 
 
-def crowded_shares(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+def crowded_shares(boxes: NDArray[np.float32]) -> Doubles:
     """(n,) the largest share of each box (ltwh) that lies in the box of somebody who stands further away."""
-    return _neighbours(boxes)[1]
+    return _neighbours(boxes, find_overlaps(boxes, np.zeros(len(boxes), np.int64)))[1]
 
 
 def crossing(boxes: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
     """(n,) True for those who share more than `share` of their box, or of the other's, with somebody else."""
-    shares = _shared_shares(boxes)
-    np.fill_diagonal(shares, 0.0)
-    return np.asarray((np.maximum(shares, shares.T) > share).any(axis=1))
+    overlaps = find_overlaps(boxes, np.zeros(len(boxes), np.int64))
+    near = np.maximum(*overlaps.shares()) > share
+    crosses = np.zeros(len(boxes), bool)
+    crosses[overlaps.first[near]] = crosses[overlaps.second[near]] = True
+    return crosses
 
 
-def _neighbours(boxes: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _neighbours(boxes: NDArray[np.float32], overlaps: Overlaps) -> tuple[Doubles, Doubles]:
     """(n,) and (n,): largest shares with somebody nearer, and with somebody further away."""
-    bottom = boxes[:, 1] + boxes[:, 3]
-    shares = _shared_shares(boxes)
-    nearer = np.where(bottom[None, :] > bottom[:, None], shares, 0.0)
-    further = np.where(bottom[None, :] < bottom[:, None], shares, 0.0)
-    return np.asarray(nearer.max(axis=1)), np.asarray(further.max(axis=1))
-
-
-def _shared_shares(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(n, n) share of box i (ltwh) that lies inside box j."""
-    left, top, width, height = boxes.astype(np.float64).T
-    right, bottom = left + width, top + height
-    across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
-    down = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
-    shared = np.clip(across, 0.0, None) * np.clip(down, 0.0, None)
-    return np.asarray(shared / np.maximum(width * height, 1e-9)[:, None])
+    feet = boxes[:, 1] + boxes[:, 3]
+    nearer, further = np.zeros(len(boxes)), np.zeros(len(boxes))
+    share_of_first, share_of_second = overlaps.shares()
+    for row, other, share in (
+        (overlaps.first, overlaps.second, share_of_first),
+        (overlaps.second, overlaps.first, share_of_second),
+    ):
+        behind, before = feet[other] > feet[row], feet[other] < feet[row]
+        np.maximum.at(nearer, row[behind], share[behind])
+        np.maximum.at(further, row[before], share[before])
+    return nearer, further

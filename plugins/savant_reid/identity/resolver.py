@@ -3,42 +3,55 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from savant_reid.identity.camera_means import CameraMeans
+import numpy as np
+
+from savant_reid.identity.answers import Answers
 from savant_reid.identity.candidates import CandidateFinder
-from savant_reid.identity.decider import Decider, Verdict
+from savant_reid.identity.crops import Crops
+from savant_reid.identity.crossings import Crossings
+from savant_reid.identity.decider import Decider
 from savant_reid.identity.gallery import Gallery
+from savant_reid.identity.holders import Holders
+from savant_reid.identity.intake import Embeddings, Intake
 from savant_reid.identity.keeper import Keeper
-from savant_reid.identity.learning import Learner
 from savant_reid.identity.ledger import Ledger
+from savant_reid.identity.lessons import Lessons
+from savant_reid.identity.live import LiveTracks, Seen
+from savant_reid.identity.metric import Metric
+from savant_reid.identity.overlaps import Overlaps, find_overlaps
 from savant_reid.identity.policy import Policy, Tuning
 from savant_reid.identity.score_model import ScoreModel
+from savant_reid.identity.search import ExactSearch, Search
+from savant_reid.identity.second_thoughts import SecondThoughts
 from savant_reid.identity.site_clock import SiteClock
+from savant_reid.identity.swaps import Cut, Swap, SwapFinder
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
-from savant_reid.identity.tracklets import LiveTracklets, crowd
-from savant_reid.identity.types import (
-    Decision,
-    EventKind,
-    IdentityEvent,
-    Reason,
-    RunnerUp,
-    Sightings,
-    State,
-    Unmatched,
-)
+from savant_reid.identity.transits import Transits
+from savant_reid.identity.types import Decision, IdentityEvent, Reason, RunnerUp, Sightings, State, Unmatched
+
+# People decided in one batch at most; the others wait for the next one, longest asked first.
+MOST_DUE = 256
 
 
 @dataclass(frozen=True)
 class _Engine:
     """What exists once the length of an embedding is known."""
 
+    crops: Crops
+    metric: Metric
+    scores: ScoreModel
     gallery: Gallery
-    learner: Learner
+    intake: Intake
+    swap_finder: SwapFinder
+    lessons: Lessons
     decider: Decider
     keeper: Keeper
+    answers: Answers
+    second_thoughts: SecondThoughts
 
 
 class Resolver:
@@ -49,46 +62,45 @@ class Resolver:
     """
 
     def __init__(
-        self,
-        topology: Topology,
-        policy: Policy | None = None,
-        tuning: Tuning | None = None,
-        scores: ScoreModel | None = None,
-        first_id: int = 1,
+        self, topology: Topology, policy: Policy | None = None, tuning: Tuning | None = None, first_id: int = 1
     ) -> None:
         self._topology = topology
         self._policy = policy or Policy()
         self._tuning = tuning or Tuning()
-        self.scores = scores or ScoreModel()
+        self._first_id = first_id
         self._clock = SiteClock()
-        self._live = LiveTracklets(topology, self._clock, self._tuning)
+        self._live = LiveTracks(len(topology.cameras), self._clock)
+        self._holders = Holders(topology)
         self._ledger = Ledger(topology, self._clock)
+        self._crossings = Crossings(self._live)
+        self._embeddings = Embeddings()
+        plain = Topology(topology.cameras, overlaps=[])
+        self.transits = Transits(topology if self._tuning.topology else plain, learned=self._tuning.topology)
         self._engine: _Engine | None = None
-        self._next_id = first_id
+        self._areas: dict[int, float] = {}
         self.cuts = 0  # times that a track had swapped persons
-        self.turned_away = 0  # times that a newcomer found the gallery full of people on screen
 
     def resolve(self, batch: Sequence[Sightings]) -> list[Decision]:
         """One decision per row of the batch, frame after frame, row after row.
 
         Raises KeyError for a camera that the topology does not know.
         """
-        times = self._clock.read([(self._camera(sightings.camera), sightings.time_ns) for sightings in batch])
-        rows: list[Tracklet] = []
-        for sightings, at_ns in zip(batch, times, strict=True):
-            rows += self._live.observe(sightings, at_ns)
-        closed = self._live.close_stale()
+        cameras = [self._camera(sightings.camera) for sightings in batch]
+        times = self._clock.read([(c, s.time_ns) for c, s in zip(cameras, batch, strict=True)])
+        self._areas.update(
+            {c: float(s.frame_size[0]) * float(s.frame_size[1]) for c, s in zip(cameras, batch, strict=True)}
+        )
+        self.transits.tick(self._clock.now_ns)
+        seen = self._live.observe(batch, cameras, times)
+        overlaps = find_overlaps(seen.boxes, seen.frame_of)
+        rows, vectors = self._embeddings.usable(batch, seen.starts)
         engine = self._engine or self._start()
-        if engine is None:
-            return [self._undecided(tracklet) for tracklet in rows]
-        for tracklet in closed:
-            self._close(tracklet, engine)
-        rows = [self._without_swap(tracklet, engine) for tracklet in rows]
-        self._settle(self._due(rows), engine)
-        for tracklet in rows:
-            self._share_evidence(tracklet, engine)
-        engine.keeper.sweep()
-        return [self._decision(tracklet, engine) for tracklet in rows]
+        self._track(seen, overlaps, engine)
+        if engine is not None:
+            self._learn(engine, engine.intake.take(batch, seen, overlaps, rows, vectors))
+            self._decide(engine, seen)
+            engine.keeper.sweep()
+        return self._decisions(seen)
 
     def _camera(self, name: str) -> int:
         index = self._topology.index.get(name)
@@ -96,9 +108,215 @@ class Resolver:
             raise KeyError(f"expected a camera of the site ({', '.join(self._topology.cameras)}), found {name!r}")
         return index
 
+    def _start(self) -> _Engine | None:
+        dimension = self._embeddings.dimension
+        if dimension is None:
+            return None
+        tuning, topology, live, holders = self._tuning, self._topology, self._live, self._holders
+        metric = Metric(len(topology.cameras), dimension, normalise=tuning.normalise, within=tuning.directions)
+        crops = Crops(dimension, tuning.crops)
+        scores = ScoreModel(metric)
+        search: Search = ExactSearch(dimension, self._policy.capacity)
+        gallery = Gallery(self._policy.capacity, tuning.prototypes, metric, search)
+        finder = CandidateFinder(
+            gallery, search, metric, scores, self.transits, topology, live, holders, motion=tuning.motion
+        )
+        keeper = Keeper(gallery, holders, self._ledger, self._policy, tuning)
+        self._engine = _Engine(
+            crops,
+            metric,
+            scores,
+            gallery,
+            Intake(live, crops, metric, scores, tuning, self._embeddings),
+            SwapFinder(self._crossings, live, crops, metric, scores),
+            Lessons(live, crops, gallery, metric, scores, self.transits, topology),
+            Decider(finder, holders, topology, tuning),
+            keeper,
+            Answers(gallery, holders, keeper, self._ledger, tuning, self._first_id),
+            SecondThoughts(gallery, search, metric, scores, self.transits, topology, holders),
+        )
+        return self._engine
+
+    def _track(self, seen: Seen, overlaps: Overlaps, engine: _Engine | None) -> None:
+        """Who is back, who is lost, who is gone."""
+        live = self._live
+        for slot in seen.slots[seen.slots >= 0].tolist():
+            tracklet = live.tracklets[slot]
+            if tracklet is not None and tracklet.lost:
+                tracklet.lost = False
+                if engine is not None:
+                    engine.answers.regain(tracklet)
+        if self._tuning.swaps:
+            self._crossings.observe(seen, overlaps)
+        slots = live.used_slots()
+        unseen_s = live.unseen_s(slots)
+        # Whoever is missing where somebody appears may be who appears.
+        beginning = np.isin(live.camera[slots], [t.camera for t in seen.new]) if seen.new else False
+        missing = (unseen_s > self._tuning.visible_s) | (beginning & (unseen_s > 0.0))
+        for slot in slots[missing].tolist():
+            tracklet = live.tracklets[slot]
+            if tracklet is not None and not tracklet.lost:
+                self._lose(tracklet, engine)
+        for slot in slots[unseen_s > self._tuning.patience_s].tolist():
+            tracklet = live.tracklets[slot]
+            if tracklet is not None:
+                live.end(tracklet)
+                self._close(tracklet, engine)
+
+    def _lose(self, tracklet: Tracklet, engine: _Engine | None) -> None:
+        self._live.remember_place(tracklet)
+        tracklet.lost = True
+        if engine is not None:
+            engine.lessons.of(tracklet)
+            engine.answers.lose(tracklet)
+            if self._tuning.second_thoughts:
+                self._reconsider(tracklet, engine)
+
+    def _reconsider(self, tracklet: Tracklet, engine: _Engine) -> None:
+        """Has the identity of a tracklet that was just lost been known under another name?"""
+        merge = engine.second_thoughts.about(tracklet, self._clock.now_ns)
+        if merge is not None:
+            evidence = {"log_odds": merge.odds, "nats": merge.nats}
+            engine.answers.merge(merge.old, merge.new, None, "second thoughts: one person", evidence)
+
+    def _close(self, tracklet: Tracklet, engine: _Engine | None) -> None:
+        self._holders.drop(tracklet)
+        if engine is not None:
+            engine.lessons.departed(tracklet)
+            if tracklet.row >= 0:
+                engine.crops.give_back(tracklet.row)
+                tracklet.row = -1
+
+    def _learn(self, engine: _Engine, learned: list[Tracklet]) -> None:
+        """New crops: lessons, swaps, and a new look at everything when the metric has changed."""
+        engine.lessons.of_camera(learned)
+        if self._tuning.swaps:
+            for swap in engine.swap_finder.swaps(self._clock.now_ns):
+                self._exchange(swap, engine)
+            for cut in engine.swap_finder.cuts(learned):
+                self._cut(cut, engine)
+        if engine.metric.refresh(engine.gallery.size):
+            engine.gallery.look_again()
+            engine.scores.follow()
+        else:
+            engine.scores.refit_if_due()
+        for tracklet in learned:
+            engine.answers.share_crops(tracklet)
+
+    def _exchange(self, swap: Swap, engine: _Engine) -> None:
+        """Each of two people goes on on the other's track."""
+        a, b = swap.a, swap.b
+        if a.slot < 0 or b.slot < 0 or (a.lost and b.lost):
+            return
+        self.cuts += 1
+        self._live.exchange(a, b)
+        engine.crops.exchange_later(a.row, b.row, swap.since_ns)
+        if a.lost != b.lost:
+            found, lost = (a, b) if a.lost else (b, a)
+            found.lost, lost.lost = False, True
+            engine.answers.regain(found)
+            self._lose(lost, engine)
+        engine.intake.look_again([t for t in (a, b) if engine.crops.count[t.row]])
+        for tracklet, said in ((a, b.global_id), (b, a.global_id)):
+            tracklet.cut_from, tracklet.cut_ns = said, swap.since_ns
+            tracklet.asked_crops, tracklet.strangers, tracklet.decision = -1, 0, None
+            if tracklet.global_id:
+                engine.answers.tell_of_swap(tracklet)
+
+    def _cut(self, cut: Cut, engine: _Engine) -> None:
+        """The track goes on with somebody else: a new tracklet in its place; the old one is over."""
+        old = cut.tracklet
+        if old.slot < 0:
+            return
+        self.cuts += 1
+        self._live.remember_place(old)
+        new = self._live.replace(old)
+        old.last_ns = new.first_ns = cut.since_ns
+        new.row = engine.crops.take_row()
+        engine.crops.move_later(old.row, new.row, cut.since_ns)
+        new.crops = int(engine.crops.count[new.row])
+        old.crops = max(1, old.crops - new.crops)
+        engine.intake.look_again([old, new])
+        new.cut_from, new.cut_ns = old.global_id, cut.since_ns
+        old.lost = True
+        engine.lessons.of(old)
+        engine.answers.lose(old)
+        self._close(old, engine)
+
+    def _decide(self, engine: _Engine, seen: Seen) -> None:
+        due = self._due(seen)
+        if not due:
+            return
+        engine.answers.apply(engine.decider.decide(due, self._areas), self._clock.now_ns)
+        for tracklet in due:
+            engine.answers.share_crops(tracklet)
+
+    def _due(self, seen: Seen) -> list[Tracklet]:
+        """Who has something new to say, and everybody who shares an identity with somebody else on screen."""
+        tracklets = self._live.tracklets
+        due = {t: None for slot in seen.slots[seen.slots >= 0].tolist() if (t := tracklets[slot]) and self._is_due(t)}
+        for sharing in self._holders.crowded():
+            due.update(dict.fromkeys(sharing))
+        chosen = sorted(due, key=lambda t: (t.asked_ns, t.serial))[:MOST_DUE]
+        return sorted(chosen, key=lambda t: t.serial)
+
+    def _is_due(self, tracklet: Tracklet) -> bool:
+        crops, asked = tracklet.crops, tracklet.asked_crops
+        if not tracklet.global_id and crops > 0:
+            # Time is up: it is decided with what there is; where there was no room for it, it asks again now and then.
+            up_ns = tracklet.first_ns + int(self._tuning.decide_after_s * 1e9)
+            if tracklet.asked_ns < up_ns <= self._clock.now_ns:
+                return True
+        waited = self._clock.now_ns - tracklet.asked_ns >= self._tuning.redecide_s * 1e9
+        if crops == asked:
+            return waited and tracklet.unmatched is Reason.GALLERY_FULL
+        if asked < 0 or crops <= 3 or crops >= 1.5 * asked:
+            return True
+        return (tracklet.ambiguous or not tracklet.global_id) and waited
+
+    def _decisions(self, seen: Seen) -> list[Decision]:
+        tracklets = self._live.tracklets
+        decisions = []
+        counts = self._ledger.counts
+        for slot, camera in zip(seen.slots.tolist(), seen.cameras.tolist(), strict=True):
+            tracklet = tracklets[slot] if slot >= 0 else None
+            decision = tracklet.decision if tracklet is not None else None
+            if decision is None:
+                decision = self._say(tracklet, camera)
+            counts[decision.state.value] += 1
+            decisions.append(decision)
+        return decisions
+
+    def _say(self, tracklet: Tracklet | None, camera: int) -> Decision:
+        name = self._topology.cameras[camera]
+        if tracklet is None:
+            return Decision(name, -1, Unmatched(Reason.TOO_LITTLE_EVIDENCE), State.PROVISIONAL, 0.0)
+        row = self._engine.gallery.row_of(tracklet.global_id) if self._engine and tracklet.global_id else None
+        if row is None or self._engine is None:
+            said = Decision(name, tracklet.track_id, Unmatched(tracklet.unmatched), State.PROVISIONAL, 0.0)
+        else:
+            state = State.CONFIRMED if self._engine.gallery.confirmed[row] else State.PROVISIONAL
+            state = State.AMBIGUOUS if tracklet.ambiguous else state
+            runner_up = RunnerUp(*tracklet.runner_up) if tracklet.runner_up else None
+            said = Decision(name, tracklet.track_id, tracklet.global_id, state, tracklet.probability, runner_up)
+        tracklet.decision = said
+        return said
+
     def take_events(self) -> list[IdentityEvent]:
         """Events since the last call, in the order in which they happened."""
         return self._ledger.take()
+
+    def similarity(self) -> dict[str, dict[str, float]]:
+        """What has been learned about similarities: mean, standard deviation and number of pairs of both kinds."""
+        return self._engine.scores.summary() if self._engine else {}
+
+    def learned_topology(self) -> dict[str, object]:
+        """What has been learned about ways and cameras, beside what was declared; see docs/metadata.md."""
+        drifts = self._engine.metric.drifts if self._engine else np.zeros(len(self._topology.cameras))
+        return {
+            **self.transits.summary(),
+            "camera_drift": dict(zip(self._topology.cameras, drifts.tolist(), strict=True)),
+        }
 
     @property
     def identities(self) -> int:
@@ -113,7 +331,7 @@ class Resolver:
     @property
     def refused(self) -> Counter[str]:
         """Embeddings refused, by reason."""
-        return self._live.refused
+        return self._embeddings.refused
 
     @property
     def clock_jumps(self) -> int:
@@ -123,179 +341,9 @@ class Resolver:
     @property
     def accepted(self) -> int:
         """Embeddings taken as evidence."""
-        return self._live.accepted
+        return self._embeddings.accepted
 
-    def _start(self) -> _Engine | None:
-        if self._live.dimension is None:
-            return None
-        means = CameraMeans(len(self._topology.cameras), self._live.dimension)
-        learner = Learner(self.scores, means, self._topology)
-        gallery = Gallery(self._policy.capacity, self._tuning.prototypes, means)
-        finder = CandidateFinder(gallery, self._topology, learner, self._live)
-        self._engine = _Engine(
-            gallery,
-            learner,
-            Decider(finder, self._live, self._topology, self._policy, self._tuning),
-            Keeper(gallery, self._live, self._ledger, self._policy, self._tuning),
-        )
-        return self._engine
-
-    def _without_swap(self, tracklet: Tracklet, engine: _Engine) -> Tracklet:
-        """The tracklet that goes on: where the tracker has swapped persons in the middle, a new one."""
-        evidence = tracklet.evidence
-        if not tracklet.global_id or evidence.seen == tracklet.checked_seen:
-            return tracklet
-        tracklet.checked_seen = evidence.seen
-        count = engine.learner.strangers(tracklet)
-        if not count:
-            return tracklet
-        rest = self._live.cut(tracklet, count)
-        row = engine.gallery.row_of(tracklet.global_id)
-        if row is not None:
-            engine.gallery.drop_source(row, tracklet.serial)
-            evidence.offer_again()
-            self._share_evidence(tracklet, engine)
-        self._close(tracklet, engine)
-        self.cuts += 1
-        return rest
-
-    def _due(self, rows: Sequence[Tracklet]) -> list[Tracklet]:
-        """Who has something new to say, and everybody who shares an identity with somebody else on screen."""
-        due = [tracklet for tracklet in rows if self._is_due(tracklet)]
-        for sharing in crowd(self._live.visible()).values():
-            due += [t for t in sharing if t not in due and self._in_conflict(t, sharing)]
-        return due
-
-    def _is_due(self, tracklet: Tracklet) -> bool:
-        evidence = tracklet.evidence
-        fresh = evidence.seen > tracklet.asked_seen
-        waited = (tracklet.last_ns - (tracklet.asked_ns or 0)) * 1e-9 >= self._tuning.redecide_s
-        if tracklet.global_id:
-            return fresh and waited
-        if self._must_decide(tracklet):
-            return len(evidence) > 0 and (waited or tracklet.unmatched is not Reason.GALLERY_FULL)
-        return fresh and len(evidence) >= self._tuning.min_embeddings
-
-    def _must_decide(self, tracklet: Tracklet) -> bool:
-        """It has waited long enough for a clear answer."""
-        return tracklet.age_s >= self._tuning.decide_after_s
-
-    def _in_conflict(self, tracklet: Tracklet, sharing: Sequence[Tracklet]) -> bool:
-        return any(o is not tracklet and not self._topology.can_share(o.camera, tracklet.camera) for o in sharing)
-
-    def _settle(self, due: Sequence[Tracklet], engine: _Engine) -> None:
-        if not due:
-            return
-        on_screen = self._live.visible()
-        for tracklet in due:
-            if tracklet.evidence.seen > tracklet.asked_seen:
-                engine.learner.learn(tracklet, on_screen)
-        verdicts = engine.decider.decide(due)
-        named = {verdict.global_id for verdict in verdicts}
-        for verdict in verdicts:
-            self._apply(verdict, named, engine)
-
-    def _apply(self, verdict: Verdict, named: Collection[int], engine: _Engine) -> None:
-        """named: the identities that this round of verdicts gives to somebody."""
-        tracklet = verdict.tracklet
-        old, new = tracklet.global_id, verdict.global_id
-        if new and engine.gallery.row_of(new) is None:
-            return  # merged away by a verdict before this one; the tracklet stays due and asks again
-        tracklet.asked_ns, tracklet.asked_seen = tracklet.last_ns, tracklet.evidence.seen
-        tracklet.probability = verdict.probability
-        tracklet.runner_up = verdict.runner_up
-        clear = verdict.probability >= self._tuning.confident
-        tracklet.ambiguous = not (clear and verdict.proven)
-        if not (old or clear or self._must_decide(tracklet)):
-            return  # evidence before decision: a moment later it may be clear
-        if (new and new == old) or (tracklet.founder and not new):
-            return
-        new = new or self._found_identity(tracklet, named, engine)
-        self._move(tracklet, new, verdict, engine)
-        tracklet.founder = not verdict.global_id and new != 0
-        tracklet.arrival = verdict.arrival
-
-    def _found_identity(self, tracklet: Tracklet, named: Collection[int], engine: _Engine) -> int:
-        """A new identity for a tracklet; 0 if there is no room for one."""
-        if not engine.keeper.make_room(spare=named):
-            self.turned_away += 1
-            return 0
-        global_id = self._next_id
-        self._next_id += 1
-        engine.gallery.create(global_id, tracklet.camera, tracklet.first_ns)
-        self._ledger.note(EventKind.CREATED, global_id, tracklet, evidence={"probability": tracklet.probability})
-        return global_id
-
-    def _move(self, tracklet: Tracklet, new: int, verdict: Verdict, engine: _Engine) -> None:
-        """Give a tracklet its identity; second thoughts are events: what was said before is taken back in the open."""
-        old = tracklet.global_id
-        tracklet.global_id = new
-        if tracklet.cut_from and new:
-            self._tell_of_swap(tracklet)
-        tracklet.unmatched = Reason.TOO_LITTLE_EVIDENCE if new else Reason.GALLERY_FULL
-        row = engine.gallery.row_of(old) if old else None
-        if row is None:
-            return
-        evidence = {"probability": verdict.probability, "log_odds": verdict.odds}
-        if tracklet.founder and new:
-            self._merge(old, new, engine)
-            self._ledger.note(EventKind.MERGED, old, tracklet, new, "later evidence: one person", evidence)
-            return
-        engine.gallery.drop_source(row, tracklet.serial)
-        tracklet.evidence.offer_again()
-        self._ledger.note(EventKind.SPLIT, old, tracklet, new or None, "later evidence: another person", evidence)
-
-    def _tell_of_swap(self, tracklet: Tracklet) -> None:
-        """A part of the track was said to be somebody else; now it is known who it was."""
-        before, tracklet.cut_from = tracklet.cut_from, 0
-        if before != tracklet.global_id:
-            reason = "the track went on with another person"
-            now = tracklet.global_id
-            self._ledger.note(EventKind.SPLIT, before, tracklet, now, reason, since_ns=tracklet.first_ns)
-
-    def _merge(self, old: int, new: int, engine: _Engine) -> None:
-        gallery = engine.gallery
-        source, target = gallery.row_of(old), gallery.row_of(new)
-        if source is None or target is None:
-            return
-        gallery.take_from(target, source)
-        gallery.remove(source)
-        for holder in self._live.holders(old):
-            holder.global_id, holder.founder = new, False
-
-    def _share_evidence(self, tracklet: Tracklet, engine: _Engine) -> None:
-        """What a decided tracklet has seen becomes its identity's prototypes."""
-        gallery = engine.gallery
-        row = gallery.row_of(tracklet.global_id) if tracklet.global_id else None
-        if row is None:
-            return
-        fresh = tracklet.evidence.collect()
-        for embedding, quality in fresh:
-            gallery.add(row, embedding, quality, tracklet.serial, tracklet.camera)
-        gallery.embeddings_seen[row] += len(fresh)
-        if not gallery.confirmed[row] and gallery.embeddings_seen[row] >= self._tuning.confirm_embeddings:
-            gallery.confirmed[row] = True
-            self._ledger.note(EventKind.CONFIRMED, tracklet.global_id, tracklet)
-
-    def _close(self, tracklet: Tracklet, engine: _Engine) -> None:
-        gallery = engine.gallery
-        row = gallery.row_of(tracklet.global_id) if tracklet.global_id else None
-        if row is not None and tracklet.last_ns >= gallery.last_seen_ns[row]:
-            gallery.last_seen_ns[row], gallery.last_camera[row] = tracklet.last_ns, tracklet.camera
-
-    def _undecided(self, tracklet: Tracklet) -> Decision:
-        self._ledger.counts[State.PROVISIONAL.value] += 1
-        camera = self._topology.cameras[tracklet.camera]
-        return Decision(camera, tracklet.track_id, Unmatched(tracklet.unmatched), State.PROVISIONAL, 0.0)
-
-    def _decision(self, tracklet: Tracklet, engine: _Engine) -> Decision:
-        row = engine.gallery.row_of(tracklet.global_id) if tracklet.global_id else None
-        if row is None:
-            return self._undecided(tracklet)
-        state = State.CONFIRMED if engine.gallery.confirmed[row] else State.PROVISIONAL
-        if tracklet.ambiguous:
-            state = State.AMBIGUOUS
-        self._ledger.counts[state.value] += 1
-        runner_up = RunnerUp(*tracklet.runner_up) if tracklet.runner_up else None
-        camera = self._topology.cameras[tracklet.camera]
-        return Decision(camera, tracklet.track_id, tracklet.global_id, state, tracklet.probability, runner_up)
+    @property
+    def turned_away(self) -> int:
+        """Times that a newcomer found the gallery full of people on screen."""
+        return self._engine.answers.turned_away if self._engine else 0

@@ -1,108 +1,173 @@
 """From a similarity to a likelihood ratio, learned from the site's own unlabelled video.
 
-Two samples cost nothing: a track compared with itself later on is one person (positives), and tracks visible at the
-same moment, in one camera or in cameras that share no view, are different people (negatives). Both are kept as running
-normal distributions with a forgetful memory. The log-likelihood ratio is that of two normals with a pooled variance:
-linear in the similarity, so a higher similarity never counts against a match.
+Strangers cost nothing: people visible at the same moment, in cameras that share no view, are different people. Same
+people come from the engine's own matches, each counted with its probability (expectation maximisation), beside a prior
+from tracks compared with themselves. Samples are kept as pairs of vectors, so that they can be looked at again when the
+metric changes.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-# A track compared with itself is easier than a person met again. In real cross-camera statistics of OSNet (same person
-# in one camera .84 +- .05, across cameras .77 +- .08, different people .58 +- .09) the way from "different" to "same"
-# shrinks to 0.73 of its length and the spread grows 1.6 times; taking the cameras' means away mends about half of that.
-CROSS_CAMERA_SHRINK = 0.9
-CROSS_CAMERA_SPREAD = 1.3
-# No single comparison may be worth more than this many nats: embeddings are never that independent.
-MOST_NATS = 20.0
-# Standard deviations beyond which a normal tail is no longer told apart.
-FAR = 12.0
+from savant_reid.identity.metric import Metric
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+# Pairs kept of each kind; the oldest go first.
+PAIRS = 1024
+# Similarities are looked up on a grid from -1 to 1.
+GRID = np.linspace(-1.0, 1.0, 401)
+STEP = float(GRID[1] - GRID[0])
+# Strangers before anything is learned, and what any prior is worth in pairs.
+STRANGER_MEAN, STRANGER_STD = 0.0, 0.18
+PRIOR_PAIRS = 12.0
+# Tracks compared with themselves before anything is learned: the earlier half with the later one.
+HALVES_MEAN, HALVES_STD = 0.75, 0.12
+# A person met again is less alike than a track is to itself. Of the way from strangers to halves, on real statistics
+# (docs/accuracy.md), meeting again keeps this share, by crops in the probe (1, 2 to 3, more); and spreads by so much.
+MEETS = (0.42, 0.46, 0.5)
+SPREADS = 0.18
+# However matches turn out, people met again are further from strangers than this (in spreads of the strangers, and as a
+# share of that way), and spread by no more than this share of the distance: or a few wrong matches would teach that
+# strangers are one person, and bring on more of them.
+LEAST_DISTANCE = 2.0
+LEAST_MEET = 0.4
+MOST_SPREAD = 0.35
+# One in so many strangers looks just like somebody else (uniforms, twins): no look is worth more nats than this.
+LOOK_ALIKES = 2e-5
+# So many looks at the right person show something else (an occluder, a swap).
+SPOILT = 0.03
+# Spreads below this would make the ratio absurdly steep after a few lucky samples.
+LEAST_STD = 0.05
 
 
-class RunningNormal:
-    """Mean and variance of a stream beside a prior worth `prior_weight` samples.
+class Look(NamedTuple):
+    """One side of a pair. raw: (D,), its camera's mean still in it; camera: index."""
 
-    Older samples fade once `MEMORY` of them have been seen. Prior and data are blended by weight; the distance between
-    their means is not counted as spread, or the first real samples would look like noise. Samples further out than
-    `REACH` standard deviations count as if they were there (winsorised): a track that swaps persons is no proof that
-    people look unlike themselves.
-    """
+    raw: Floats
+    camera: int
 
-    MEMORY = 400.0
-    REACH = 2.0
 
-    def __init__(self, mean: float, std: float, prior_weight: float) -> None:
-        self._prior = mean, std**2, prior_weight
-        self._mean = 0.0
-        self._variance = 0.0
-        self.count = 0.0
+class Pairs:
+    """The latest PAIRS pairs of raw vectors with their cameras, a weight and a bucket each, and their similarities."""
 
-    def add(self, value: float) -> None:
-        """West (1979), with the count capped so that the memory fades."""
-        reach = self.REACH * self.variance**0.5
-        value = min(max(value, self.mean - reach), self.mean + reach)
-        self.count = min(self.count + 1.0, self.MEMORY)
-        delta = value - self._mean
-        self._mean += delta / self.count
-        self._variance += (delta * (value - self._mean) - self._variance) / self.count
+    def __init__(self, dimension: int) -> None:
+        self._raw = np.zeros((2, PAIRS, dimension), np.float32)
+        self._camera = np.zeros((2, PAIRS), np.int64)
+        self.similarity = np.zeros(PAIRS)
+        self.weight = np.zeros(PAIRS)
+        self.bucket = np.zeros(PAIRS, np.int64)
+        self.size = 0
+        self._next = 0
 
-    @property
-    def mean(self) -> float:
-        mean, _, weight = self._prior
-        return (weight * mean + self.count * self._mean) / (weight + self.count)
+    def add(self, a: Look, b: Look, weight: float, bucket: int, metric: Metric) -> None:
+        at = self._next
+        for side, look in enumerate((a, b)):
+            self._raw[side, at], self._camera[side, at] = look.raw, look.camera
+        self.weight[at], self.bucket[at] = weight, bucket
+        self.similarity[at] = self._similarities(metric, slice(at, at + 1))[0]
+        self._next = (at + 1) % PAIRS
+        self.size = max(self.size, at + 1)
 
-    @property
-    def variance(self) -> float:
-        _, variance, weight = self._prior
-        return (weight * variance + self.count * self._variance) / (weight + self.count)
+    def look_again(self, metric: Metric) -> None:
+        self.similarity[: self.size] = self._similarities(metric, slice(self.size))
+
+    def _similarities(self, metric: Metric, at: slice) -> Doubles:
+        looks = [metric.look(metric.centred(self._camera[side, at], self._raw[side, at])) for side in (0, 1)]
+        return np.asarray(np.einsum("nd,nd->n", *looks), np.float64)
+
+    def moments(self, mean: float, std: float, bucket: int | None = None) -> tuple[float, float]:
+        """Weighted mean and standard deviation of a bucket (None: all), beside a prior worth PRIOR_PAIRS pairs.
+
+        Winsorised: pairs further out than two and a half deviations count as if they were there.
+        """
+        n = self.size
+        weight = self.weight[:n] if bucket is None else self.weight[:n] * (self.bucket[:n] == bucket)
+        for _ in range(2):
+            values = np.clip(self.similarity[:n], mean - 2.5 * std, mean + 2.5 * std)
+            total = float(weight.sum())
+            own = float(weight @ values) / max(total, 1e-9)
+            spread = float(weight @ (values - own) ** 2)
+            prior_mean, prior_var = (mean, std**2)
+            share = total / (total + PRIOR_PAIRS)
+            mean = share * own + (1.0 - share) * prior_mean
+            std = ((spread + PRIOR_PAIRS * prior_var) / (total + PRIOR_PAIRS)) ** 0.5
+        return mean, std
 
 
 class ScoreModel:
-    """Starts from a prior worth a few samples and follows the site.
+    """Likelihood ratios by how many crops the probe has: buckets 0 (one), 1 (two or three), 2 (more)."""
 
-    The prior is the spread of a typical embedder; a model card may bring its own figures.
-    """
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+        self.same, self.strangers, self.halves = (Pairs(metric.dimension) for _ in range(3))
+        self.same_moments = [(0.0, 1.0)] * 3
+        self.stranger_moments = (0.0, 1.0)
+        self._nats = np.zeros((3, len(GRID)))
+        self._fresh = 0
+        self.refit()
 
-    # A spread below this would make the ratio absurdly steep after a few lucky samples.
-    LEAST_STD = 0.04
+    @staticmethod
+    def bucket(crops: int) -> int:
+        return 0 if crops <= 1 else 1 if crops <= 3 else 2
 
-    def __init__(
-        self, same_mean: float = 0.75, different_mean: float = 0.2, std: float = 0.15, prior_weight: float = 6.0
-    ) -> None:
-        self.same = RunningNormal(same_mean, std, prior_weight)
-        self.different = RunningNormal(different_mean, std, prior_weight)
+    def learn_same(self, a: Look, b: Look, probability: float, crops: int) -> None:
+        self.same.add(a, b, probability, self.bucket(crops), self._metric)
+        self._fresh += 1
+
+    def learn_strangers(self, a: Look, b: Look) -> None:
+        self.strangers.add(a, b, 1.0, 0, self._metric)
+        self._fresh += 1
+
+    def learn_halves(self, a: Look, b: Look) -> None:
+        self.halves.add(a, b, 1.0, 0, self._metric)
+        self._fresh += 1
+
+    def follow(self) -> None:
+        """The metric has changed: look at all pairs again."""
+        for pairs in (self.same, self.strangers, self.halves):
+            pairs.look_again(self._metric)
+        self.refit()
+
+    def refit_if_due(self) -> None:
+        if self._fresh >= max(8, min(200, (self.same.size + self.strangers.size) // 8)):
+            self.refit()
+
+    def nats(self, similarities: Floats | Doubles, bucket: int) -> Doubles:
+        """log p(similarity | same person) / p(similarity | strangers), of any shape; rises with the similarity."""
+        at = np.clip((np.asarray(similarities, np.float64) + 1.0) / STEP, 0, len(GRID) - 1)
+        return np.asarray(self._nats[bucket][np.rint(np.nan_to_num(at)).astype(np.int64)])
+
+    def refit(self) -> None:
+        self._fresh = 0
+        mean, std = self.strangers.moments(STRANGER_MEAN, STRANGER_STD)
+        std = max(std, LEAST_STD)
+        self.stranger_moments = mean, std
+        different = _normal(GRID, mean, std)
+        way = max(self.halves.moments(HALVES_MEAN, HALVES_STD)[0] - mean, 2.0 * std)
+        for bucket, share in enumerate(MEETS):
+            own, spread = self.same.moments(mean + share * way, SPREADS * way, bucket)
+            own = max(own, mean + max(LEAST_DISTANCE * std, LEAST_MEET * way))
+            spread = max(min(spread, MOST_SPREAD * (own - mean)), LEAST_STD)
+            self.same_moments[bucket] = own, spread
+            same = _normal(np.minimum(GRID, own), own, spread)
+            nats = np.log(((1.0 - SPOILT) * same + SPOILT * different) / (different + LOOK_ALIKES * same))
+            # Of two normals the wider one wins far out on both sides; being even less alike proves nothing, though.
+            self._nats[bucket] = np.minimum.accumulate(nats[::-1])[::-1]
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """What has been learned: mean, standard deviation and number of samples of both kinds of pairs."""
-        kinds = {"same": self.same, "different": self.different}
-        return {k: {"mean": n.mean, "std": n.variance**0.5, "samples": n.count} for k, n in kinds.items()}
-
-    def log_ratios(self, similarities: NDArray[np.float32], same_camera: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """(n,) log p(similarity | same person) / p(similarity | different people), clipped to +-MOST_NATS.
-
-        similarities: (n,); -inf says "nothing to compare with" and stays -inf. same_camera: (n,) bool.
-        """
-        shrink = np.where(same_camera, 1.0, CROSS_CAMERA_SHRINK)
-        spread = np.where(same_camera, 1.0, CROSS_CAMERA_SPREAD**2)
-        different = self.different.mean
-        same = different + shrink * (self.same.mean - different)
-        variance = np.maximum(0.5 * (self.same.variance * spread + self.different.variance), self.LEAST_STD**2)
-        nats = (same - different) / variance * (similarities - 0.5 * (same + different))
-        return np.where(np.isneginf(similarities), -np.inf, np.clip(nats, -MOST_NATS, MOST_NATS))
-
-    def surprises(self, similarities: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(n,) -log P(two different people are at least this alike), in nats; 0 where there is nothing to compare."""
-        std = max(self.different.variance**0.5, self.LEAST_STD)
-        scores = np.nan_to_num((similarities - self.different.mean) / std, neginf=-FAR)
-        tails = [0.5 * math.erfc(z / math.sqrt(2.0)) for z in np.clip(scores, -FAR, FAR).tolist()]
-        return np.asarray(-np.log(np.array(tails)))
+        """What has been learned: mean, standard deviation and number of pairs of both kinds."""
+        same, strangers = self.same_moments[2], self.stranger_moments
+        return {
+            "same": {"mean": same[0], "std": same[1], "samples": float(self.same.weight.sum())},
+            "different": {"mean": strangers[0], "std": strangers[1], "samples": float(self.strangers.size)},
+        }
 
 
-def top_two_mean(cosines: NDArray[np.float32]) -> float:
-    """The statistic that all comparisons use: the mean of the two largest of (n,) cosines."""
-    return float(np.sort(cosines)[-2:].mean())
+def _normal(x: Doubles, mean: float, std: float) -> Doubles:
+    return np.asarray(np.exp(-0.5 * ((x - mean) / std) ** 2) / (std * math.sqrt(2.0 * math.pi)) + 1e-300)

@@ -1,0 +1,161 @@
+"""What a verdict does: identities are founded, joined, left and merged, in the open (every change is an event)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from savant_reid.identity.decider import Verdict
+from savant_reid.identity.gallery import Gallery
+from savant_reid.identity.holders import Holders
+from savant_reid.identity.keeper import Keeper
+from savant_reid.identity.ledger import Ledger
+from savant_reid.identity.policy import Tuning
+from savant_reid.identity.tracklet import Tracklet
+from savant_reid.identity.types import EventKind, Reason
+
+
+class Answers:
+    """Gives tracklets their identities.
+
+    turned_away: times that a newcomer found the gallery full of people on screen.
+    """
+
+    def __init__(
+        self, gallery: Gallery, holders: Holders, keeper: Keeper, ledger: Ledger, tuning: Tuning, first_id: int
+    ) -> None:
+        self._gallery, self._holders, self._keeper, self._ledger = gallery, holders, keeper, ledger
+        self._tuning = tuning
+        self._next_id = first_id
+        self.turned_away = 0
+
+    def apply(self, verdicts: Sequence[Verdict], now_ns: int) -> None:
+        """Bring one round of verdicts into force: who leaves an identity goes before who takes it."""
+        named = {verdict.answer.global_id for verdict in verdicts if verdict.answer}
+        for verdict in sorted(verdicts, key=lambda v: v.answer is not None):
+            self._apply(verdict, named, now_ns)
+
+    def _apply(self, verdict: Verdict, named: Collection[int], now_ns: int) -> None:
+        """named: the identities that this round of verdicts gives to somebody."""
+        tracklet, answer = verdict.tracklet, verdict.answer
+        if answer is not None and self._gallery.row_of(answer.global_id) is None:
+            tracklet.asked_crops = -1
+            return  # merged away by a verdict before this one: it asks again
+        tracklet.asked_ns, tracklet.asked_crops = now_ns, tracklet.crops
+        tracklet.probability, tracklet.runner_up = verdict.probability, verdict.runner_up
+        tracklet.walks = verdict.walks
+        clear = verdict.probability >= self._tuning.confident
+        tracklet.ambiguous = not clear
+        tracklet.decision = None
+        old = tracklet.global_id
+        if answer is not None and answer.global_id == old:
+            return
+        if not old and not self._may_answer(tracklet, answer is None, clear):
+            return  # evidence before decision: a moment later it may be clear
+        if answer is None:
+            new = self._found(tracklet, named)
+            self._move(tracklet, new, verdict)
+            tracklet.founder, tracklet.arrival = new != 0, None
+            tracklet.arrival_log = verdict.newcomer_log
+        else:
+            self._move(tracklet, answer.global_id, verdict)
+            tracklet.founder, tracklet.arrival = False, answer.arrival
+            tracklet.arrival_log = answer.arrival_log
+
+    def _may_answer(self, tracklet: Tracklet, newcomer: bool, clear: bool) -> bool:
+        waited = tracklet.asked_ns - tracklet.first_ns >= self._tuning.decide_after_s * 1e9
+        if newcomer:
+            return tracklet.crops > 0 and (waited or (clear and tracklet.crops >= self._tuning.min_crops))
+        return clear or (tracklet.crops > 0 and (waited or tracklet.crops >= self._tuning.min_crops))
+
+    def _found(self, tracklet: Tracklet, named: Collection[int]) -> int:
+        """A new identity for a tracklet; 0 if there is no room for one."""
+        if not self._keeper.make_room(spare=named):
+            self.turned_away += 1
+            return 0
+        global_id = self._next_id
+        self._next_id += 1
+        self._gallery.create(global_id, tracklet.camera, tracklet.first_ns)
+        self._ledger.note(EventKind.CREATED, global_id, tracklet, evidence={"probability": tracklet.probability})
+        return global_id
+
+    def _move(self, tracklet: Tracklet, new: int, verdict: Verdict) -> None:
+        """Second thoughts are events: what was said before is taken back in the open."""
+        old = tracklet.global_id
+        founder = tracklet.founder
+        self._holders.give(tracklet, new)
+        tracklet.unmatched = Reason.TOO_LITTLE_EVIDENCE if new else Reason.GALLERY_FULL
+        if new:
+            self.tell_of_swap(tracklet)
+        row = self._gallery.row_of(old) if old else None
+        if row is None:
+            return
+        evidence = {"probability": verdict.probability}
+        if verdict.answer is not None:
+            evidence["nats"] = verdict.answer.nats
+        if founder and new and verdict.answer is not None and not self._holders.of(old):
+            self._merge(old, new)
+            self._ledger.note(EventKind.MERGED, old, tracklet, new, "later evidence: one person", evidence)
+            return
+        tracklet.shared_crops = 0
+        self._ledger.note(EventKind.SPLIT, old, tracklet, new or None, "later evidence: another person", evidence)
+
+    def tell_of_swap(self, tracklet: Tracklet) -> None:
+        """A part of the track was said to be somebody else; now it is known who it was."""
+        before, tracklet.cut_from = tracklet.cut_from, 0
+        if before and before != tracklet.global_id:
+            reason = "the track went on with another person"
+            now = tracklet.global_id
+            self._ledger.note(EventKind.SPLIT, before, tracklet, now, reason, since_ns=tracklet.cut_ns)
+
+    def merge(self, old: int, new: int, tracklet: Tracklet | None, reason: str, evidence: dict[str, float]) -> None:
+        """Two identities were one person all the time: everything of `old` is that of `new` from now on."""
+        for holder in self._holders.of(old):
+            self._holders.give(holder, new)
+            holder.founder, holder.decision = False, None
+        self._merge(old, new)
+        self._ledger.note(EventKind.MERGED, old, tracklet, new, reason, evidence)
+
+    def _merge(self, old: int, new: int) -> None:
+        gallery = self._gallery
+        source, target = gallery.row_of(old), gallery.row_of(new)
+        if source is None or target is None:
+            return
+        gallery.take_from(target, source)
+        gallery.remove(source)
+        moved = gallery.row_of(new)
+        if moved is not None:
+            gallery.show(moved)
+
+    def share_crops(self, tracklet: Tracklet) -> None:
+        """Its crops count for its identity, which is confirmed by enough of them."""
+        row = self._gallery.row_of(tracklet.global_id) if tracklet.global_id else None
+        if row is None or tracklet.shared_crops == tracklet.crops:
+            return
+        gallery = self._gallery
+        gallery.crops_seen[row] += tracklet.crops - tracklet.shared_crops
+        tracklet.shared_crops = tracklet.crops
+        if not gallery.confirmed[row] and gallery.crops_seen[row] >= self._tuning.confirm_crops:
+            gallery.confirmed[row] = True
+            self._ledger.note(EventKind.CONFIRMED, tracklet.global_id, tracklet)
+            for holder in self._holders.of(tracklet.global_id):
+                holder.decision = None
+
+    def lose(self, tracklet: Tracklet) -> None:
+        """It is out of view: its look goes to the gallery, where others may claim its identity."""
+        row = self._gallery.row_of(tracklet.global_id) if tracklet.global_id else None
+        if row is None:
+            return
+        gallery = self._gallery
+        if tracklet.mean is not None:
+            gallery.put(row, tracklet.serial, tracklet.camera, tracklet.mean, tracklet.crops * tracklet.probability)
+        if tracklet.last_ns >= gallery.last_seen_ns[row]:
+            gallery.last_seen_ns[row], gallery.last_camera[row] = tracklet.last_ns, tracklet.camera
+        gallery.note_visit(row, tracklet.serial, tracklet.camera, tracklet.first_ns, tracklet.last_ns)
+        gallery.show(row)
+
+    def regain(self, tracklet: Tracklet) -> None:
+        """It is back in view: it speaks for itself again."""
+        row = self._gallery.row_of(tracklet.global_id) if tracklet.global_id else None
+        if row is not None:
+            self._gallery.drop(row, tracklet.serial)
+            self._gallery.show(row)

@@ -1,0 +1,54 @@
+"""Who carries which identity right now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from savant_reid.identity.topology import Topology
+from savant_reid.identity.tracklet import Tracklet
+
+
+class Holders:
+    """Live tracklets by identity; lost ones count as holders until their tracks end."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._of: dict[int, list[Tracklet]] = {}
+
+    def give(self, tracklet: Tracklet, global_id: int) -> None:
+        """The tracklet's identity is this one from now on; 0 for none."""
+        self.drop(tracklet)
+        tracklet.global_id = global_id
+        if global_id:
+            self._of.setdefault(global_id, []).append(tracklet)
+
+    def drop(self, tracklet: Tracklet) -> None:
+        """It is no longer live, or has no identity any more; its own word for that stays."""
+        mine = self._of.get(tracklet.global_id)
+        if mine is not None and tracklet in mine:
+            mine.remove(tracklet)
+            if not mine:
+                del self._of[tracklet.global_id]
+
+    def of(self, global_id: int) -> list[Tracklet]:
+        return list(self._of.get(global_id, ()))
+
+    def rivals(self, tracklet: Tracklet, global_id: int) -> list[Tracklet]:
+        """Others on screen that carry an identity which can't be in both places."""
+        return [
+            other
+            for other in self._of.get(global_id, ())
+            if other is not tracklet and not other.lost and not self._topology.can_share(other.camera, tracklet.camera)
+        ]
+
+    def held(self) -> set[int]:
+        """All identities that somebody carries."""
+        return set(self._of)
+
+    def crowded(self) -> Iterator[list[Tracklet]]:
+        """The visible holders of identities that are in two places which share no view."""
+        for holders in self._of.values():
+            if len(holders) > 1:
+                seen = [t for t in holders if not t.lost]
+                if any(not self._topology.can_share(a.camera, b.camera) for i, a in enumerate(seen) for b in seen[:i]):
+                    yield seen

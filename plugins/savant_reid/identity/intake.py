@@ -1,0 +1,153 @@
+"""Which of the embeddings that come in are taken as evidence, and what they change in a tracklet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from savant_reid.identity.crops import Crops
+from savant_reid.identity.crossings import LOOKS_EVERY_NS
+from savant_reid.identity.live import LiveTracks, Seen
+from savant_reid.identity.metric import Metric
+from savant_reid.identity.overlaps import Overlaps
+from savant_reid.identity.policy import Tuning
+from savant_reid.identity.quality import crop_qualities
+from savant_reid.identity.score_model import ScoreModel
+from savant_reid.identity.tracklet import Tracklet
+from savant_reid.identity.types import Sightings
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+# A crop this unlike its track, in nats, is a stranger's; counted only for tracks with so many crops and good crops.
+STRANGE_NATS = -3.0
+KNOWN_CROPS = 3
+STRANGER_QUALITY = 0.3
+
+
+class Embeddings:
+    """Tells usable embeddings from broken ones; the first usable one sets the length for all.
+
+    refused: by reason. accepted: embeddings taken as evidence.
+    """
+
+    def __init__(self) -> None:
+        self.dimension: int | None = None
+        self.refused: Counter[str] = Counter()
+        self.accepted = 0
+
+    def usable(self, batch: Sequence[Sightings], starts: Sequence[int]) -> tuple[Rows, Floats]:
+        """Rows of the batch that have a sound embedding, and these (m, D), of unit length."""
+        rows: list[Rows] = []
+        vectors: list[Floats] = []
+        for sightings, start in zip(batch, starts, strict=False):
+            at = np.flatnonzero(sightings.embedding_of >= 0)
+            if not len(at):
+                continue
+            given = sightings.embeddings[sightings.embedding_of[at]]
+            if self.dimension is None:
+                self.dimension = self._first_length(given)
+            if given.shape[1] != self.dimension:
+                if self.dimension is None:
+                    self._refuse_broken(given)  # nothing to measure its length by
+                else:
+                    self.refused["wrong_length"] += len(at)
+                continue
+            rows.append(at + start)
+            vectors.append(given)
+        if not rows:
+            return np.zeros(0, np.int64), np.zeros((0, self.dimension or 0), np.float32)
+        return self._sound(np.concatenate(rows), np.asarray(np.concatenate(vectors), np.float32))
+
+    def _sound(self, rows: Rows, vectors: Floats) -> tuple[Rows, Floats]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            length = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
+            sound = (length > 1e-12) & (length < 1e12)
+        if not sound.all():
+            self._refuse_broken(vectors[~sound])
+            rows, vectors, length = rows[sound], vectors[sound], length[sound]
+        return rows, np.asarray(vectors / length[:, None], np.float32)
+
+    def _refuse_broken(self, vectors: Floats) -> None:
+        """Each for what is wrong with itself."""
+        for bad in vectors:
+            finite = np.isfinite(bad).all()
+            self.refused["not_finite" if not finite else "out_of_range" if bad.any() else "zero"] += 1
+
+    def _first_length(self, given: Floats) -> int | None:
+        sound = np.isfinite(given).all(axis=1) & (np.abs(given) > 1e-12).any(axis=1)
+        return int(given.shape[1]) if sound.any() and given.shape[1] else None
+
+
+class Intake:
+    """Takes in the crops that are due and keeps the tracklets' looks up to date."""
+
+    def __init__(
+        self, live: LiveTracks, crops: Crops, metric: Metric, scores: ScoreModel, tuning: Tuning, embeddings: Embeddings
+    ) -> None:
+        self._live, self._crops, self._metric, self._scores = live, crops, metric, scores
+        self._tuning, self._embeddings = tuning, embeddings
+
+    def take(
+        self, batch: Sequence[Sightings], seen: Seen, overlaps: Overlaps, rows: Rows, vectors: Floats
+    ) -> list[Tracklet]:
+        """rows of the batch with sound embeddings `vectors`; returns the tracklets that have learned something."""
+        slots = seen.slots[rows]
+        due = (slots >= 0) & (seen.at_ns[rows] >= self._live.hungry_ns[slots])
+        if not due.any():
+            return []
+        confidences = np.concatenate([s.confidences for s in batch])
+        sizes = np.array([s.frame_size for s in batch], np.int64)
+        quality = crop_qualities(seen.boxes, confidences, sizes, seen.frame_of, overlaps)[rows]
+        # Written so that a quality that is no number (a broken box or confidence) is refused too.
+        good = due & (quality >= self._tuning.least_quality)
+        if not good.all() and (poor := int(due.sum() - good.sum())):
+            self._embeddings.refused["poor_crop"] += poor
+        slots, rows, vectors, quality = slots[good], rows[good], vectors[good], quality[good]
+        slots, first = np.unique(slots, return_index=True)
+        rows, vectors, quality = rows[first], vectors[first], quality[first]
+        if not len(slots):
+            return []
+        return self._add(slots, vectors, quality.astype(np.float32), seen.at_ns[rows])
+
+    def _add(self, slots: Rows, vectors: Floats, quality: Floats, at_ns: Rows) -> list[Tracklet]:
+        tracklets = [t for t in (self._live.tracklets[slot] for slot in slots.tolist()) if t is not None]
+        self._embeddings.accepted += len(tracklets)
+        for tracklet in tracklets:
+            if tracklet.row < 0:
+                tracklet.row = self._crops.take_row()
+        self._watch_for_strangers(tracklets, vectors, quality)
+        crop_rows = np.array([t.row for t in tracklets], np.int64)
+        self._crops.add(crop_rows, vectors, quality, at_ns)
+        self.look_again(tracklets)
+        every, most = self._tuning.crop_every_s, self._tuning.crop_most_s
+        for tracklet, now_ns in zip(tracklets, at_ns.tolist(), strict=True):
+            wait_ns = int(min(most, every * 2 ** (tracklet.crops // 2)) * 0.9e9)
+            # After a crossing the next look is wanted soon as well.
+            asked_for = self._live.hungry_ns[tracklet.slot] == 0 or tracklet.strangers
+            self._live.hungry_ns[tracklet.slot] = now_ns + (LOOKS_EVERY_NS if asked_for else wait_ns)
+            tracklet.crops += 1
+        return tracklets
+
+    def look_again(self, tracklets: Sequence[Tracklet]) -> None:
+        """Work out the robust means of tracklets with crops anew."""
+        rows = np.array([t.row for t in tracklets], np.int64)
+        cameras = np.array([t.camera for t in tracklets], np.int64)
+        means = self._crops.robust_means(rows, self._metric.means[cameras])
+        for tracklet, mean in zip(tracklets, means, strict=True):
+            tracklet.mean = mean
+
+    def _watch_for_strangers(self, tracklets: Sequence[Tracklet], vectors: Floats, quality: Floats) -> None:
+        """Count crops in a row that look like somebody else than their track did."""
+        known = [i for i, t in enumerate(tracklets) if t.crops >= KNOWN_CROPS and quality[i] >= STRANGER_QUALITY]
+        if not known:
+            return
+        cameras = np.array([tracklets[i].camera for i in known], np.int64)
+        means = np.stack([mean for i in known if (mean := tracklets[i].mean) is not None])
+        before = self._metric.look(self._metric.centred(cameras, means))
+        now = self._metric.look(self._metric.centred(cameras, vectors[known]))
+        nats = self._scores.nats(np.einsum("nd,nd->n", before, now), 0).tolist()
+        for i, value in zip(known, nats, strict=True):
+            tracklets[i].strangers = tracklets[i].strangers + 1 if value < STRANGE_NATS else 0

@@ -1,0 +1,150 @@
+"""Free lessons from unlabelled video: what a camera adds, who is surely two people, how long walks take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from savant_reid.identity.crops import Crops
+from savant_reid.identity.gallery import Gallery
+from savant_reid.identity.live import LiveTracks
+from savant_reid.identity.metric import Metric
+from savant_reid.identity.overlaps import find_overlaps
+from savant_reid.identity.score_model import Look, ScoreModel
+from savant_reid.identity.topology import Topology
+from savant_reid.identity.tracklet import Arrival, Floats, Tracklet, Walk
+from savant_reid.identity.transits import Transits
+
+# Two boxes of one camera that overlap more than this may be one person detected twice: no proof of two people.
+SAME_PERSON_IOU = 0.3
+# Strangers compared with each tracklet.
+STRANGERS = 4
+# Crops before a tracklet teaches anything.
+LEAST_CROPS = 3
+# A walk less probable teaches nothing.
+LEAST_SHARE = 0.01
+# A gap this short in one camera is the tracker's doing; it says nothing about how a person varies between visits.
+FRAGMENT_S = 4.0
+
+
+class Lessons:
+    """Each tracklet teaches once, when it is first lost; its camera learns of it as soon as it has some crops."""
+
+    def __init__(
+        self,
+        live: LiveTracks,
+        crops: Crops,
+        gallery: Gallery,
+        metric: Metric,
+        scores: ScoreModel,
+        transits: Transits,
+        topology: Topology,
+    ) -> None:
+        self._live, self._crops, self._gallery, self._metric = live, crops, gallery, metric
+        self._scores, self._transits, self._topology = scores, transits, topology
+        self._turn = 0
+
+    def of_camera(self, learned: Sequence[Tracklet]) -> None:
+        """Tracklets that have just got their LEAST_CROPS-th crop show what their camera adds to everybody."""
+        for tracklet in learned:
+            if tracklet.crops == LEAST_CROPS and tracklet.mean is not None:
+                self._metric.learn_camera(tracklet.camera, tracklet.mean)
+                self._of_strangers(tracklet)
+
+    def of(self, tracklet: Tracklet) -> None:
+        """A tracklet is lost for the first time: what was decided about it teaches where and how people walk."""
+        if tracklet.taught:
+            return
+        tracklet.taught = True
+        if tracklet.mean is None or not tracklet.global_id:
+            return
+        if 0 < tracklet.crops < LEAST_CROPS:
+            self._metric.learn_camera(tracklet.camera, tracklet.mean)
+        self._of_halves(tracklet)
+        for walk in tracklet.walks:
+            if walk.arrival is None:
+                self._transits.newcomer(tracklet.camera, walk.probability)
+            elif walk.probability > LEAST_SHARE:
+                self._of_walk(tracklet, walk, walk.arrival)
+
+    def _of_walk(self, tracklet: Tracklet, walk: Walk, arrival: Arrival) -> None:
+        """One explanation of where it came from, counted as far as it is probable."""
+        self._transits.walk(arrival.camera, tracklet.camera, arrival.gap_s, walk.probability)
+        row = self._gallery.row_of(walk.global_id)
+        fragment = arrival.camera == tracklet.camera and arrival.gap_s < FRAGMENT_S
+        if row is not None and self._gallery.count[row] and not fragment:
+            self._of_match(tracklet, row, walk.probability)
+
+    def departed(self, tracklet: Tracklet) -> None:
+        """A tracklet has ended for good."""
+        if tracklet.global_id:
+            self._transits.departure(tracklet.camera)
+
+    def _of_match(self, tracklet: Tracklet, row: int, probability: float) -> None:
+        """What one person looks like twice: with all the crops of now, with one, and with two."""
+        theirs = self._gallery_look(row)
+        n = int(self._crops.count[tracklet.row]) if tracklet.row >= 0 else 0
+        for crops in sorted({1, 2, tracklet.crops} if n >= LEAST_CROPS else {tracklet.crops}):
+            few = crops < tracklet.crops
+            raw = self._crops.vectors[tracklet.row, :crops].mean(axis=0) if few else _mean(tracklet)
+            mine = Look(raw, tracklet.camera)
+            self._scores.learn_same(mine, theirs, probability, crops)
+            if not few:
+                centred = self._metric.centred(np.array([mine.camera]), mine.raw[None])[0]
+                centroid = self._gallery.centroids(np.array([row]))[0]
+                self._metric.learn_match(centred, centroid, float(self._gallery.count[row]), probability)
+
+    def _of_halves(self, tracklet: Tracklet) -> None:
+        """A track is alike to itself: the earlier half of its crops against the later one."""
+        n = int(self._crops.count[tracklet.row]) if tracklet.row >= 0 else 0
+        if n < 2 * LEAST_CROPS - 2:
+            return
+        vectors = self._crops.vectors[tracklet.row, :n]
+        early, late = vectors[: n // 2].mean(axis=0), vectors[n // 2 :].mean(axis=0)
+        self._scores.learn_halves(Look(early, tracklet.camera), Look(late, tracklet.camera))
+
+    def _of_strangers(self, tracklet: Tracklet) -> None:
+        """People on screen at once, where no view is shared, are different people."""
+        slots = self._live.used_slots()
+        slots = slots[self._live.unseen_s(slots) <= 0.1]
+        if len(slots) < 2:
+            return
+        compared = 0
+        for step in range(len(slots)):
+            other = self._live.tracklets[int(slots[(self._turn + step) % len(slots)])]
+            if other is None or other.mean is None or not self._surely_two(tracklet, other):
+                continue
+            self._scores.learn_strangers(Look(_mean(tracklet), tracklet.camera), self._present_look(other))
+            compared += 1
+            if compared == STRANGERS:
+                break
+        self._turn += 7
+
+    def _present_look(self, tracklet: Tracklet) -> Look:
+        """What its identity looks like in the gallery, else what it looks like itself."""
+        row = self._gallery.row_of(tracklet.global_id) if tracklet.global_id else None
+        if row is not None and self._gallery.count[row]:
+            return self._gallery_look(row)
+        return Look(_mean(tracklet), tracklet.camera)
+
+    def _gallery_look(self, row: int) -> Look:
+        """An identity's centroid, as if the camera that saw it last had seen all of it."""
+        camera = int(self._gallery.last_camera[row])
+        return Look(self._gallery.centroids(np.array([row]))[0] + self._metric.means[camera], camera)
+
+    def _surely_two(self, a: Tracklet, b: Tracklet) -> bool:
+        if a is b or (a.global_id and a.global_id == b.global_id):
+            return False
+        if a.camera != b.camera:
+            return not self._topology.can_share(a.camera, b.camera)
+        boxes = self._live.box[[a.slot, b.slot]]
+        overlap = find_overlaps(boxes, np.zeros(2, np.int64)).iou()
+        return not len(overlap) or float(overlap[0]) <= SAME_PERSON_IOU
+
+
+def _mean(tracklet: Tracklet) -> Floats:
+    """(D,) its look; only asked of tracklets that have one."""
+    if tracklet.mean is None:
+        raise ValueError(f"tracklet {tracklet.serial} has no crop yet")
+    return tracklet.mean

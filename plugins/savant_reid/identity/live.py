@@ -1,0 +1,170 @@
+"""Who is on screen: one slot per live track, its motion in columns, so that a frame costs little per person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from savant_reid.identity.site_clock import SiteClock
+from savant_reid.identity.tracklet import Floats, Tracklet
+from savant_reid.identity.types import Sightings
+
+Rows = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+FIRST_SLOTS = 256
+# A camera this far behind the site is silent; less is buffering.
+SILENT_NS = 2_000_000_000
+# Velocities follow the last so many steps, about.
+VELOCITY_STEPS = 4.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All rows of a batch, frame after frame.
+
+    slots: (n,) int64, -1 for a row that repeats a track of its frame. frame_of, cameras, at_ns: (n,) of each row.
+    boxes: (n, 4). starts: (f + 1,) first row of each frame. new: tracklets that began.
+    """
+
+    slots: Rows
+    frame_of: Rows
+    cameras: Rows
+    at_ns: Rows
+    boxes: Floats
+    starts: list[int]
+    new: list[Tracklet]
+
+
+class LiveTracks:
+    """Tracks by (camera, track id) in slots; a slot is free again when its track has been gone for the patience.
+
+    Columns, by slot: used bool; camera, first_ns, last_ns int64; box float32 ltwh pixels; velocity float64 px/s of the
+    middle of the feet; hungry_ns: when its next crop is wanted. tracklets: by slot, None where free.
+    """
+
+    def __init__(self, cameras: int, clock: SiteClock) -> None:
+        self.clock = clock
+        self.tracklets: list[Tracklet | None] = [None] * FIRST_SLOTS
+        self.used = np.zeros(FIRST_SLOTS, bool)
+        self.camera = np.zeros(FIRST_SLOTS, np.int64)
+        self.last_ns = np.zeros(FIRST_SLOTS, np.int64)
+        self.hungry_ns = np.zeros(FIRST_SLOTS, np.int64)
+        self.box = np.zeros((FIRST_SLOTS, 4), np.float32)
+        self.velocity = np.zeros((FIRST_SLOTS, 2))
+        self._free = list(range(FIRST_SLOTS))[::-1]
+        self._slot_of: list[dict[int, int]] = [{} for _ in range(cameras)]
+        self._serial = 0
+        self._camera_ns = np.zeros(cameras, np.int64)
+
+    def __iter__(self) -> Iterator[Tracklet]:
+        return (tracklet for tracklet in self.tracklets if tracklet is not None)
+
+    def observe(self, batch: Sequence[Sightings], cameras: Sequence[int], times_ns: Sequence[int]) -> Seen:
+        """Take in the frames of one moment, seen at these site times."""
+        counts = [len(sightings) for sightings in batch]
+        starts = np.concatenate([[0], np.cumsum(counts)]).tolist() if batch else [0]
+        frame_of = np.repeat(np.arange(len(batch)), counts)
+        boxes = np.concatenate([s.boxes for s in batch]) if batch else np.zeros((0, 4), np.float32)
+        boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
+        row_camera = np.repeat(np.array(cameras, np.int64), counts)
+        at_ns = np.repeat(np.array(times_ns, np.int64), counts)
+        slots = np.empty(len(frame_of), np.int64)
+        new: list[Tracklet] = []
+        for sightings, camera, now_ns, start in zip(batch, cameras, times_ns, starts, strict=False):
+            self._camera_ns[camera] = now_ns
+            known = self._slot_of[camera]
+            track_ids = sightings.track_ids.tolist()
+            found = [known.get(track_id, -1) for track_id in track_ids]
+            if -1 in found:
+                for i in [i for i, slot in enumerate(found) if slot < 0]:
+                    if track_ids[i] not in known:
+                        new.append(self._begin(camera, track_ids[i], now_ns, boxes[start + i]))
+                    found[i] = known[track_ids[i]]
+            if len(set(found)) < len(found):
+                found = [slot if slot not in found[:i] else -1 for i, slot in enumerate(found)]
+            slots[start : start + len(found)] = found
+        seen = Seen(slots, frame_of, row_camera, at_ns, boxes, starts, new)
+        self._move(seen)
+        return seen
+
+    def unseen_s(self, slots: Rows) -> Doubles:
+        """(n,) seconds since seen, by their own cameras' times; by the site's where a camera has fallen silent."""
+        own_ns = self._camera_ns[self.camera[slots]]
+        silent_ns = self.clock.now_ns - own_ns
+        return np.asarray((np.where(silent_ns > SILENT_NS, silent_ns, 0) + own_ns - self.last_ns[slots]) * 1e-9)
+
+    def used_slots(self) -> Rows:
+        return np.flatnonzero(self.used)
+
+    def of_camera(self, camera: int) -> Rows:
+        """Slots of a camera's live tracks."""
+        return np.array(list(self._slot_of[camera].values()), np.int64)
+
+    def exchange(self, a: Tracklet, b: Tracklet) -> None:
+        """The tracker has swapped two persons: each goes on on the other's track."""
+        a.slot, b.slot = b.slot, a.slot
+        a.track_id, b.track_id = b.track_id, a.track_id
+        self.tracklets[a.slot], self.tracklets[b.slot] = a, b
+
+    def replace(self, old: Tracklet) -> Tracklet:
+        """Somebody else goes on on this track: a new tracklet in the old one's slot, which has none any more."""
+        self._serial += 1
+        slot, old.slot = old.slot, -1
+        box = self.box[slot].copy()
+        now = Tracklet(self._serial, slot, old.camera, old.track_id, -1, int(self.last_ns[slot]), box)
+        self.tracklets[slot] = now
+        return now
+
+    def remember_place(self, tracklet: Tracklet) -> None:
+        """Write down where it was seen last (it is lost)."""
+        slot = tracklet.slot
+        tracklet.last_ns, tracklet.last_box = int(self.last_ns[slot]), self.box[slot].copy()
+        tracklet.velocity = (float(self.velocity[slot, 0]), float(self.velocity[slot, 1]))
+
+    def end(self, tracklet: Tracklet) -> None:
+        """The track is over; its slot is free."""
+        slot, tracklet.slot = tracklet.slot, -1
+        del self._slot_of[tracklet.camera][tracklet.track_id]
+        self.tracklets[slot] = None
+        self.used[slot] = False
+        self._free.append(slot)
+
+    def _begin(self, camera: int, track_id: int, now_ns: int, box: Floats) -> Tracklet:
+        if not self._free:
+            self._grow()
+        slot = self._free.pop()
+        self._serial += 1
+        tracklet = Tracklet(self._serial, slot, camera, track_id, -1, now_ns, box.copy())
+        self.tracklets[slot] = tracklet
+        self.used[slot], self.camera[slot] = True, camera
+        self.last_ns[slot], self.hungry_ns[slot] = now_ns, now_ns
+        self.box[slot], self.velocity[slot] = box, 0.0
+        self._slot_of[camera][track_id] = slot
+        return tracklet
+
+    def _move(self, seen: Seen) -> None:
+        real = seen.slots >= 0
+        slots, boxes, at_ns = (
+            (seen.slots, seen.boxes, seen.at_ns)
+            if real.all()
+            else (seen.slots[real], seen.boxes[real], seen.at_ns[real])
+        )
+        elapsed_s = (at_ns - self.last_ns[slots]) * 1e-9
+        before, after = self.box[slots], boxes
+        step = (after[:, :2] - before[:, :2]) + (after[:, 2:] - before[:, 2:]) * np.array([0.5, 1.0], np.float32)
+        moved = elapsed_s > 0.0
+        speed = step[moved] / elapsed_s[moved, None]
+        slots_moved = slots[moved]
+        self.velocity[slots_moved] += (speed - self.velocity[slots_moved]) / VELOCITY_STEPS
+        self.last_ns[slots], self.box[slots] = at_ns, boxes
+
+    def _grow(self) -> None:
+        n = len(self.used)
+        self._free = list(range(n, 2 * n))[::-1]
+        self.tracklets += [None] * n
+        for name in ("used", "camera", "last_ns", "hungry_ns", "box", "velocity"):
+            column = getattr(self, name)
+            setattr(self, name, np.concatenate([column, np.zeros_like(column)]))

@@ -1,0 +1,177 @@
+"""How embeddings are compared: without what a camera's light adds, and with less weight on what varies in one person.
+
+Two lessons from the site's own unlabelled video:
+
+* Test-time camera debiasing (arXiv 2502.10195) in its simplest form: subtract the camera's mean embedding.
+  Every tracklet counts once, however long it stays.
+* Within-class covariance normalisation (Hatch et al., Interspeech 2006): directions in which one person differs from
+  visit to visit (sides, light, pose) weigh less. The covariance is learned from the engine's own matches, shrunk
+  towards a prior: the covariance of all tracklets, by which whitening needs no match at all (Jegou and Chum, ECCV
+  2012), itself shrunk towards "all directions alike" while few people are known, so that the first ones are not
+  explained away. A wrong match only adds a little of the total covariance, so mistakes do not run away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+# Tracklets that the prior (zero for the site, the site's mean for a camera) is worth: the first people must not be
+# explained away by themselves.
+SITE_PRIOR = 4.0
+CAMERA_PRIOR = 8.0
+# Old light fades: the mean follows about the last so many tracklets of a camera.
+MEMORY = 500.0
+# The lessons are put to use again when this much more has been seen; each time the whole gallery is seen anew.
+GROWTH = 1.3
+# Matches that the prior is worth, and people that its own prior ("all directions alike") is worth: multiples of the
+# dimension ...
+WITHIN_PRIOR = 0.5
+TOTAL_PRIOR = 0.5
+# The share of all variance that lies within people, before there are matches.
+WITHIN_SHARE = 0.33
+# ... and the share of the mean eigenvalue that is added to all, against directions that seem not to vary at all.
+RIDGE = 0.5
+# Old matches fade after about so many, as a multiple of the dimension.
+WITHIN_MEMORY = 20.0
+FOLD = 64
+# A camera drifts when the mean of its last tracklets is so many times further from the long mean than chance has it.
+RECENT = 32
+DRIFT = 4.0
+
+
+@dataclass
+class _Recent:
+    """The latest tracklets of a camera, for the drift alarm."""
+
+    total: NDArray[np.float64]
+    squares: float = 0.0
+    count: int = 0
+
+
+class Metric:
+    """Learned once, used by all. `version` grows whenever what is in use changes.
+
+    normalise: take the cameras' means away; within: weigh directions (both are there for ablations).
+    """
+
+    def __init__(self, cameras: int, dimension: int, *, normalise: bool = True, within: bool = True) -> None:
+        self.version = 0
+        self.dimension = dimension
+        self.means = np.zeros((cameras, dimension), np.float32)
+        self.drifts = np.zeros(cameras, np.int64)
+        self._normalise, self._use_within = normalise, within
+        self._sums = np.zeros((cameras, dimension))
+        self._counts = np.zeros(cameras)
+        self._recent = [_Recent(np.zeros(dimension)) for _ in range(cameras)]
+        self._seen = 0.0
+        self._due = 1.0
+        self._within = np.zeros((dimension, dimension), np.float32)
+        self._matches = 0.0
+        self._residuals: list[Floats] = []
+        self._total = np.zeros((dimension, dimension), np.float32)
+        self._tracklets: list[Floats] = []
+        self._transform: Floats | None = None
+
+    def centred(self, cameras: Rows, raw: Floats) -> Floats:
+        """(n, D) raw means of crops without the means of their cameras (n,)."""
+        return np.asarray(raw - self.means[cameras], np.float32)
+
+    def look(self, centred: Floats) -> Floats:
+        """(n, D) unit vectors whose inner products are similarities, of centred ones."""
+        return unit(centred if self._transform is None else centred @ self._transform)
+
+    def learn_camera(self, camera: int, raw: Floats) -> None:
+        """One more tracklet's mean embedding (D,), not centred."""
+        if not self._normalise:
+            return
+        fade = min(1.0, MEMORY / (self._counts[camera] + 1.0))
+        self._sums[camera] = (self._sums[camera] + raw) * fade
+        self._counts[camera] = (self._counts[camera] + 1.0) * fade
+        self._watch(camera, raw)
+        self._tracklets.append(raw - self.means[camera])
+        self._seen += 1.0
+        if len(self._tracklets) >= FOLD:
+            self._fold()
+
+    def learn_match(self, a: Floats, b: Floats, prototypes: float, probability: float) -> None:
+        """Two centred looks at one person (D,), as far as we can tell; b is a mean of so many prototypes."""
+        if not self._use_within:
+            return
+        scale = (probability / (1.0 + 1.0 / max(prototypes, 1.0))) ** 0.5
+        self._residuals.append(((a - b) * scale).astype(np.float32))
+        self._matches += probability
+        self._seen += probability
+        if len(self._residuals) >= FOLD:
+            self._fold()
+
+    def refresh(self, people: int) -> bool:
+        """Put to use what has been learned, if it is time; True if anything changed. people: known by now."""
+        if self._seen < self._due:
+            return False
+        self._due = min(self._seen * GROWTH + 1.0, self._seen + MEMORY)
+        site = self._sums.sum(axis=0) / (self._counts.sum() + SITE_PRIOR)
+        counts = self._counts[:, None]
+        self.means = ((self._sums + CAMERA_PRIOR * site) / (counts + CAMERA_PRIOR)).astype(np.float32)
+        self._fold()
+        if self._use_within:
+            self._transform = self._inverse_root(people)
+        self.version += 1
+        return True
+
+    def _fold(self) -> None:
+        if self._residuals:
+            rows = np.stack(self._residuals)
+            self._within += rows.T @ rows
+            self._residuals = []
+        if self._tracklets:
+            rows = np.stack(self._tracklets)
+            self._total += rows.T @ rows
+            self._tracklets = []
+        most = WITHIN_MEMORY * self.dimension
+        if self._matches > most:
+            self._within *= most / self._matches
+            self._matches = most
+
+    def _inverse_root(self, people: int) -> Floats:
+        """(D, D) with which x @ T has the same within-class covariance in every direction."""
+        d = self.dimension
+        alike = np.eye(d, dtype=np.float32)
+        total = self._total / max(float(self._counts.sum()), 1.0)
+        level = np.float32(np.trace(total) / d)
+        trust = np.float32(people / (people + TOTAL_PRIOR * d))
+        prior = WITHIN_SHARE * (trust * total + (1 - trust) * level * alike)
+        trust = np.float32(self._matches / (self._matches + WITHIN_PRIOR * d))
+        covariance = trust * self._within / np.float32(max(self._matches, 1.0)) + (1 - trust) * prior
+        covariance += np.float32(RIDGE * np.trace(covariance) / d) * alike
+        root = np.linalg.cholesky(covariance.astype(np.float64))
+        return np.asarray(np.linalg.inv(root).T, np.float32)
+
+    def _watch(self, camera: int, raw: Floats) -> None:
+        """Sound the alarm, and follow at once, when a camera's light has changed for good."""
+        recent = self._recent[camera]
+        recent.total += raw
+        recent.squares += float(raw @ raw)
+        recent.count += 1
+        if recent.count < RECENT:
+            return
+        mean = recent.total / recent.count
+        spread = max(recent.squares / recent.count - float(mean @ mean), 1e-9)
+        if self._counts[camera] > 2 * RECENT:
+            step = mean - self._sums[camera] / self._counts[camera]
+            chance = spread / recent.count
+            if float(step @ step) > DRIFT * chance:
+                self.drifts[camera] += 1
+                self._sums[camera], self._counts[camera] = recent.total.copy(), float(recent.count)
+                self._due = self._seen
+        self._recent[camera] = _Recent(np.zeros(self.dimension))
+
+
+def unit(vectors: Floats) -> Floats:
+    """(…, D) of unit length; zero stays zero."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, 1e-12), np.float32)

@@ -1,0 +1,121 @@
+"""Two identities that were one person all the time: found when there is more to go by than at the first decision.
+
+An identity is founded on a few crops, early on by a metric that has learned little. Whenever it has gathered more (at
+its first, second, fourth, eighth visit) it is held against the gallery as a whole: the same odds as for an arrival, now
+between what both look like in all their visits. Nobody is in two places at once: identities whose visits overlap in
+time stay apart, unless their cameras do.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from savant_reid.identity.gallery import Gallery
+from savant_reid.identity.holders import Holders
+from savant_reid.identity.metric import Metric
+from savant_reid.identity.score_model import ScoreModel
+from savant_reid.identity.search import Search
+from savant_reid.identity.topology import Topology
+from savant_reid.identity.tracklet import Tracklet
+from savant_reid.identity.transits import Transits
+
+# Log-odds asked of a merge: it is harder to undo than to do without.
+CLEAR_ODDS = 2.5
+PER_CAMERA = 2
+MOST_CANDIDATES = 6
+LEAST_NATS = 4.0
+# The clocks of two cameras are not exact to this.
+SLACK_NS = 300_000_000
+# Somebody seen again in the middle of another's visits is as improbable as this many nats of rate.
+NEVER = -20.0
+
+
+@dataclass(frozen=True)
+class Merge:
+    """`old` is `new`. odds: log-odds; nats: the looks' share in it."""
+
+    old: int
+    new: int
+    odds: float
+    nats: float
+
+
+class SecondThoughts:
+    """Looks for merges; changes nothing."""
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        search: Search,
+        metric: Metric,
+        scores: ScoreModel,
+        transits: Transits,
+        topology: Topology,
+        holders: Holders,
+    ) -> None:
+        self._gallery, self._search, self._metric, self._scores = gallery, search, metric, scores
+        self._transits, self._topology, self._holders = transits, topology, holders
+
+    def about(self, tracklet: Tracklet, now_ns: int) -> Merge | None:
+        """The best merge of the identity of a tracklet that was just lost, if any is clear."""
+        row = self._gallery.row_of(tracklet.global_id) if tracklet.global_id else None
+        if row is None or self._gallery.count[row] not in (1, 2, 4, 8):
+            return None
+        look = self._metric.look(self._gallery.centroids(np.array([row])))
+        nearest = self._search.nearest(look, range(len(self._topology.cameras)), PER_CAMERA)
+        nats = self._scores.nats(nearest.similarities[0], 2)
+        order = np.argsort(-nearest.similarities[0], kind="stable")[: MOST_CANDIDATES + 1]
+        merges = [
+            self._weigh(tracklet.global_id, int(nearest.owners[0, at]), float(nats[at]), now_ns)
+            for at in order.tolist()
+            if nearest.owners[0, at] not in (0, tracklet.global_id) and nats[at] > LEAST_NATS
+        ]
+        clear = [merge for merge in merges if merge is not None and merge.odds > CLEAR_ODDS]
+        return max(clear, key=lambda merge: merge.odds, default=None)
+
+    def _weigh(self, a: int, b: int, nats: float, now_ns: int) -> Merge | None:
+        """One merge, or None if the two were in two places at once."""
+        rows = self._gallery.row_of(a), self._gallery.row_of(b)
+        if rows[0] is None or rows[1] is None:
+            return None
+        created = self._gallery.created_ns
+        old, new = rows if created[rows[0]] > created[rows[1]] else rows[::-1]
+        if old is None or new is None or self._meet(old, new, now_ns):
+            return None
+        camera = int(self._gallery.birth_camera[old])
+        rate_log = self._rate_log(new, camera, int(created[old]))
+        odds = nats + rate_log - math.log(self._transits.newcomer_rate(camera))
+        return Merge(int(self._gallery.global_ids[old]), int(self._gallery.global_ids[new]), odds, nats)
+
+    def _rate_log(self, row: int, camera: int, at_ns: int) -> float:
+        """Log rate of that identity turning up before that camera then."""
+        visits = self._gallery.visits[row]
+        before = visits[(visits[:, 0] != 0) & (visits[:, 3] <= at_ns + SLACK_NS)]
+        if not len(before):
+            return NEVER
+        last = before[int(np.argmax(before[:, 3]))]
+        gap_s = np.array([max(0.0, (at_ns - last[3]) * 1e-9)])
+        rate = float(self._transits.rates(np.array([last[1]]), camera, gap_s)[0])
+        return math.log(rate) if rate > 0.0 else NEVER
+
+    def _meet(self, a: int, b: int, now_ns: int) -> bool:
+        """True if both were on screen at once in cameras that share no view."""
+        ours, theirs = self._presences(a, now_ns), self._presences(b, now_ns)
+        at_once = np.minimum(ours[:, None, 2], theirs[:, 2]) - np.maximum(ours[:, None, 1], theirs[:, 1])
+        apart = ~self._topology.overlap[ours[:, None, 0], theirs[:, 0]]
+        slack = np.where(ours[:, None, 0] == theirs[:, 0], 0, SLACK_NS)
+        return bool(((at_once >= slack) & apart).any())
+
+    def _presences(self, row: int, now_ns: int) -> np.ndarray:
+        """(n, 3) camera, first_ns, last_ns of an identity's visits, those going on included."""
+        visits = self._gallery.visits[row]
+        past = visits[visits[:, 0] != 0][:, 1:]
+        live = [
+            (holder.camera, holder.first_ns, now_ns)
+            for holder in self._holders.of(int(self._gallery.global_ids[row]))
+            if not holder.lost
+        ]
+        return np.concatenate([past, np.array(live, np.int64).reshape(-1, 3)])

@@ -1,0 +1,220 @@
+"""When somebody who left one camera will stand before another: declared windows as a prior, learned from what happens.
+
+Everything is a rate in people per second, so that known people, who may walk in here now, compete on equal terms with
+people never seen before. For a person last seen by camera a, `gap` seconds ago, the rate of turning up before b is
+
+    P(a -> b) * f_ab(gap) / S_a(gap)
+
+with the share of people who go there, the density of the time it takes them (a histogram over the logarithm of the
+gap, so that it may have several modes), and the probability of not having turned up anywhere until now. People never
+seen before come at a rate that each camera learns.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from savant_reid.identity.topology import Topology
+
+Doubles = NDArray[np.float64]
+# Bins of the gap: each a quarter longer than the one before, from a tenth of a second to beyond a day.
+FIRST_EDGE_S = 0.1
+RATIO = 1.25
+BINS = 64
+# The declared prior, in shares of those who leave a camera. Nothing that physics allows is impossible.
+COMES_BACK = 0.25  # to the same camera, lost by the tracker or in person
+LEAVES = 0.25  # the site
+UNDECLARED = 0.1  # to cameras that site.yml does not name from here, if it names any
+# Of those who come back, so many were only lost by the tracker for a moment.
+FRAGMENTS = 0.7
+FRAGMENT_S = 1.5  # mean length of such a moment
+# Never less than this share of those who leave a camera go to any other.
+LEAST_SHARE = 0.003
+# Nothing known of a pair: a walk takes half a minute, give or take a factor of four; or any time up to a day.
+WALK_S, WALK_FACTOR = 25.0, 4.0
+ANY_TIME = 0.2
+# The share of walks that take a time outside of the declared window.
+OUTSIDE = 0.1
+# What the prior is worth, in people: for where they go, and for how long a pair takes.
+WHERE_WEIGHT = 4.0
+WHEN_WEIGHT = 4.0
+# Learned times are blurred over neighbouring bins: a handful of walks says not more.
+BLUR = np.array([0.1, 0.2, 0.4, 0.2, 0.1])
+# People seen for the first time, per second and camera, before anything is known; and what that is worth in seconds.
+NEWCOMERS_PER_S = 0.05
+NEWCOMERS_WEIGHT_S = 60.0
+# A way that fewer people took, as far as we can tell, is not told of.
+LEAST_TOLD = 0.5
+# Old lessons fade: about so many seconds count for the rate of newcomers.
+NEWCOMERS_MEMORY_S = 1800.0
+
+
+class Transits:
+    """Rates by pair of cameras. `version` grows with every refresh of what is in use.
+
+    learned: whether matches teach anything (an ablation); declared: whether site.yml's windows count (another).
+    """
+
+    def __init__(self, topology: Topology, *, learned: bool = True) -> None:
+        n = len(topology.cameras)
+        self._topology = topology
+        self._learned = learned
+        self.edges_s: Doubles = np.asarray(
+            FIRST_EDGE_S * RATIO ** np.arange(BINS), np.float64
+        )  # bin i ends at edges_s[i]
+        starts = np.concatenate([[0.0], self.edges_s[:-1]])
+        self._widths = self.edges_s - starts
+        self._middles = 0.5 * (starts + self.edges_s)
+        self._where_prior = _where_prior(topology)
+        self._when_prior = self._declared_times()
+        self.where_counts = np.zeros((n, n))
+        self.when_counts = np.zeros((n, n, BINS), np.float32)
+        self.departures = np.zeros(n)
+        self.newcomers = np.zeros(n)
+        self._newcomer_seconds = 0.0
+        self._last_ns: int | None = None
+        self._rates = np.zeros((n, n, BINS))
+        self._taught = 0.0
+        self._due = 0.0
+        self._refresh()
+
+    def rates(self, start: NDArray[np.int64], end: int, gap_s: Doubles) -> Doubles:
+        """(n,) people per second, above 0 unless forbidden: last seen by `start` (n,), `gap_s` (n,) seconds ago."""
+        at = np.searchsorted(self.edges_s, np.maximum(gap_s, 0.0))
+        return np.asarray(self._rates[start, end, np.minimum(at, BINS - 1)])
+
+    def newcomer_rate(self, camera: int) -> float:
+        """People never seen before, per second, at this camera."""
+        n = len(self.newcomers)
+        seconds = self._newcomer_seconds
+        site = (self.newcomers.sum() + n * NEWCOMERS_PER_S * NEWCOMERS_WEIGHT_S) / (n * (seconds + NEWCOMERS_WEIGHT_S))
+        return float((self.newcomers[camera] + site * NEWCOMERS_WEIGHT_S) / (seconds + NEWCOMERS_WEIGHT_S))
+
+    def possible_from(self, end: int) -> NDArray[np.int64]:
+        """Cameras from which somebody may come to `end`."""
+        return np.flatnonzero(self._rates[:, end].max(axis=1) > 0.0)
+
+    def walk(self, start: int, end: int, gap_s: float, probability: float) -> None:
+        """Somebody came from `start` to `end`, as far as we can tell."""
+        if not self._learned:
+            return
+        at = min(int(np.searchsorted(self.edges_s, max(gap_s, 0.0))), BINS - 1)
+        self.where_counts[start, end] += probability
+        first, last = max(0, at - 2), min(BINS, at + 3)
+        self.when_counts[start, end, first:last] += probability * BLUR[first - at + 2 : last - at + 2]
+        self._taught += probability
+
+    def departure(self, camera: int) -> None:
+        """Somebody has left the view of a camera."""
+        if self._learned:
+            self.departures[camera] += 1.0
+
+    def newcomer(self, camera: int, probability: float) -> None:
+        """Somebody never seen before came, as far as we can tell."""
+        self.newcomers[camera] += probability
+
+    def tick(self, now_ns: int) -> None:
+        """Time goes by; puts lessons to use when there are enough new ones."""
+        if self._last_ns is not None:
+            elapsed_s = max(0.0, (now_ns - self._last_ns) * 1e-9)
+            self._newcomer_seconds += elapsed_s
+            if self._newcomer_seconds > NEWCOMERS_MEMORY_S:
+                fade = NEWCOMERS_MEMORY_S / self._newcomer_seconds
+                self._newcomer_seconds *= fade
+                self.newcomers *= fade
+        self._last_ns = now_ns
+        if self._taught >= self._due:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        self._due = self._taught * 1.1 + 5.0
+        where = self.shares()
+        when = self.densities() * self._widths
+        arrived = np.einsum("ab,abt->at", where, np.cumsum(when, axis=2) - 0.5 * when)
+        missing = np.clip(1.0 - arrived, 0.05, 1.0)
+        self._rates = where[:, :, None] * (when / self._widths) / missing[:, None, :]
+
+    def shares(self) -> Doubles:
+        """(n, n) of those who leave camera a, the share that goes to b; the rest leaves the site."""
+        total = np.maximum(self.departures, self.where_counts.sum(axis=1))
+        shares = (self.where_counts + WHERE_WEIGHT * self._where_prior) / (total[:, None] + WHERE_WEIGHT)
+        return np.asarray(np.maximum(shares, LEAST_SHARE))
+
+    def densities(self) -> Doubles:
+        """(n, n, BINS) density per second of the time that the way from a to b takes."""
+        counts = self.when_counts.sum(axis=2, keepdims=True)
+        share = (self.when_counts + WHEN_WEIGHT * self._when_prior) / (counts + WHEN_WEIGHT)
+        return np.asarray(share / self._widths)
+
+    def summary(self) -> dict[str, object]:
+        """Cameras, and the ways between them that were declared or taken: shares, times, how much was seen of them."""
+        names, arrivals = self._topology.cameras, self.where_counts.sum(axis=0) + self.newcomers
+        shares, densities = self.shares(), self.densities()
+        edges = [0.0, *(round(edge, 3) for edge in self.edges_s.tolist())]
+        ways = []
+        for start, end in np.argwhere((self.where_counts >= LEAST_TOLD) | self._is_declared()).tolist():
+            window = self._topology.windows.get((start, end))
+            ways.append(
+                {
+                    "from": names[start],
+                    "to": names[end],
+                    "declared": [window.earliest_s, window.latest_s] if window else None,
+                    "expected_count": float(self.where_counts[start, end]),
+                    "probability": float(shares[start, end]),
+                    "seconds": {"edges": edges, "density": densities[start, end].tolist()},
+                }
+            )
+        cameras = {
+            name: {"arrivals": float(arrivals[i]), "new_share": float(self.newcomers[i] / max(arrivals[i], 1e-9))}
+            for i, name in enumerate(names)
+        }
+        return {"cameras": cameras, "transitions": ways}
+
+    def _is_declared(self) -> NDArray[np.bool_]:
+        declared = np.zeros_like(self.where_counts, bool)
+        for start, end in self._topology.windows:
+            declared[start, end] = True
+        return declared
+
+    def _declared_times(self) -> NDArray[np.float32]:
+        """(n, n, BINS) prior probability of each bin."""
+        topology, n = self._topology, len(self._topology.cameras)
+        any_time = np.where(self._middles >= 1.0, self._widths / self._middles, self._widths)
+        far = np.log(self._middles / WALK_S) / math.log(WALK_FACTOR)
+        walk = np.exp(-0.5 * far**2) * self._widths / self._middles
+        anyhow = ANY_TIME * any_time / any_time.sum() + (1.0 - ANY_TIME) * walk / walk.sum()
+        prior = np.tile(anyhow, (n, n, 1))
+        for (start, end), window in topology.windows.items():
+            inside = self._window(window.earliest_s, window.latest_s)
+            prior[start, end] = (1.0 - OUTSIDE) * inside + OUTSIDE * anyhow
+        moment = np.exp(-self._middles / FRAGMENT_S) * self._widths
+        for camera in range(n):
+            prior[camera, camera] = FRAGMENTS * moment / moment.sum() + (1.0 - FRAGMENTS) * prior[camera, camera]
+        return prior.astype(np.float32)
+
+    def _window(self, earliest_s: float, latest_s: float) -> Doubles:
+        """(BINS,) share of a uniform window that falls into each bin."""
+        starts = self.edges_s - self._widths
+        inside = np.minimum(self.edges_s, latest_s + 0.05) - np.maximum(starts, earliest_s - 0.05)
+        inside = np.clip(inside, 0.0, None)
+        return np.asarray(inside / max(inside.sum(), 1e-12))
+
+
+def _where_prior(topology: Topology) -> Doubles:
+    """(n, n) prior shares of those who leave each camera."""
+    n = len(topology.cameras)
+    shares = np.zeros((n, n))
+    for start in range(n):
+        named = [end for (a, end) in topology.windows if a == start and end != start]
+        others = [end for end in range(n) if end != start and end not in named]
+        walks = 1.0 - COMES_BACK - LEAVES
+        undeclared = (UNDECLARED if named else walks) if others else 0.0
+        shares[start, start] = COMES_BACK
+        if named:
+            shares[start, named] = (walks - undeclared) / len(named)
+        if others:
+            shares[start, others] = undeclared / len(others)
+    return shares
