@@ -34,8 +34,8 @@ class Tracklet:
 
     serial: unique for ever, in order of appearance. slot: its place among the live tracks, -1 when it has none any
     more. row: of its crops, -1 before the first. first_ns, first_box (ltwh): where it began. last_ns, last_box,
-    velocity (px/s): where it was seen last, filled in when it is lost. mean: (D,) robust mean of its crops, raw. crops: how many
-    were taken in all; shared_crops: how many of them its identity has counted.
+    velocity (px/s): where it was seen last, filled in when it is lost. mean: (D,) robust mean of its crops, raw.
+    crops: how many were taken in all; shared_crops: how many of them its identity has counted.
 
     global_id: its identity, 0 before the decision. founder: it made that identity. arrival: the walk that brought it
     there; arrival_log: log rate of that walk; walks: all that were thought of. lost: not seen for a moment, its look is
