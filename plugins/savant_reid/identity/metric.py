@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from savant_reid.identity.learned import MetricLessons
+
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 # Tracklets that the prior (zero for the site, the site's mean for a camera) is worth: the first people must not be
@@ -76,6 +78,7 @@ class Metric:
         self._total = np.zeros((dimension, dimension), np.float32)
         self._tracklets: list[Floats] = []
         self._transform: Floats | None = None
+        self._people_before = 0.0
 
     def centred(self, cameras: Rows, raw: Floats) -> Floats:
         """(n, D) raw means of crops without the means of their cameras (n,)."""
@@ -119,9 +122,30 @@ class Metric:
         self.means = ((self._sums + CAMERA_PRIOR * site) / (counts + CAMERA_PRIOR)).astype(np.float32)
         self._fold()
         if self._use_within:
-            self._transform = self._inverse_root(people)
+            self._transform = self._inverse_root(people + self._people_before)
         self.version += 1
         return True
+
+    def learned(self, people: int) -> MetricLessons:
+        """All that has been learned so far. people: known by now."""
+        self._fold()
+        total = self._total / np.float32(max(float(self._counts.sum()), 1.0))
+        known = people + self._people_before
+        return MetricLessons(
+            self._sums.copy(), self._counts.copy(), self._within.copy(), self._matches, np.asarray(total), known
+        )
+
+    def start_from(self, lessons: MetricLessons) -> None:
+        """Begin with what was learned before, by cameras as of now."""
+        if self._normalise:
+            self._sums, self._counts = lessons.sums.copy(), lessons.counts.copy()
+            self._total = np.asarray(lessons.total * np.float32(self._counts.sum()), np.float32)
+        if self._use_within:
+            self._within, self._matches = lessons.within.copy(), lessons.matches
+        self._people_before = lessons.people
+        self._seen = float(self._counts.sum()) + self._matches
+        self._due = 0.0
+        self.refresh(0)
 
     def _fold(self) -> None:
         if self._residuals:
@@ -137,7 +161,7 @@ class Metric:
             self._within *= most / self._matches
             self._matches = most
 
-    def _inverse_root(self, people: int) -> Floats:
+    def _inverse_root(self, people: float) -> Floats:
         """(D, D) with which x @ T has the same within-class covariance in every direction."""
         d = self.dimension
         alike = np.eye(d, dtype=np.float32)

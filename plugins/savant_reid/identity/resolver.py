@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.holders import Holders
 from savant_reid.identity.intake import Embeddings, Intake
 from savant_reid.identity.keeper import Keeper
+from savant_reid.identity.learned import Floats, Learned
 from savant_reid.identity.ledger import Ledger
 from savant_reid.identity.lessons import Lessons
 from savant_reid.identity.live import LiveTracks, Seen
@@ -62,8 +63,19 @@ class Resolver:
     """
 
     def __init__(
-        self, topology: Topology, policy: Policy | None = None, tuning: Tuning | None = None, first_id: int = 1
+        self,
+        topology: Topology,
+        policy: Policy | None = None,
+        tuning: Tuning | None = None,
+        first_id: int = 1,
+        *,
+        learned: Learned | None = None,
+        on_end: Callable[[Tracklet, Floats], None] | None = None,
     ) -> None:
+        """learned: what another resolver learned at this site. on_end: told of each tracklet that ends, with its crops.
+
+        Embeddings of another length than those that were learned from are refused and counted.
+        """
         self._topology = topology
         self._policy = policy or Policy()
         self._tuning = tuning or Tuning()
@@ -76,6 +88,11 @@ class Resolver:
         self._embeddings = Embeddings()
         plain = Topology(topology.cameras, overlaps=[])
         self.transits = Transits(topology if self._tuning.topology else plain, learned=self._tuning.topology)
+        self._learned = learned and learned.for_cameras(topology.cameras)
+        self._on_end = on_end
+        if self._learned is not None:
+            self.transits.start_from(self._learned.transits)
+            self._embeddings.dimension = self._learned.dimension
         self._engine: _Engine | None = None
         self._areas: dict[int, float] = {}
         self.cuts = 0  # times that a track had swapped persons
@@ -116,6 +133,9 @@ class Resolver:
         metric = Metric(len(topology.cameras), dimension, normalise=tuning.normalise, within=tuning.directions)
         crops = Crops(dimension, tuning.crops)
         scores = ScoreModel(metric)
+        if self._learned is not None:
+            metric.start_from(self._learned.metric)
+            scores.start_from(self._learned.moments)
         search: Search = ExactSearch(dimension, self._policy.capacity)
         gallery = Gallery(self._policy.capacity, tuning.prototypes, metric, search)
         finder = CandidateFinder(
@@ -184,6 +204,8 @@ class Resolver:
         if engine is not None:
             engine.lessons.departed(tracklet)
             if tracklet.row >= 0:
+                if self._on_end is not None:
+                    self._on_end(tracklet, engine.crops.vectors[tracklet.row, : engine.crops.count[tracklet.row]])
                 engine.crops.give_back(tracklet.row)
                 tracklet.row = -1
 
@@ -305,6 +327,15 @@ class Resolver:
     def take_events(self) -> list[IdentityEvent]:
         """Events since the last call, in the order in which they happened."""
         return self._ledger.take()
+
+    def learned(self) -> Learned | None:
+        """What a resolver of the same site could start from; None before the first embedding."""
+        engine = self._engine
+        if engine is None:
+            return None
+        lessons = engine.metric.learned(engine.gallery.size)
+        learned = Learned(tuple(self._topology.cameras), lessons, engine.scores.learned(), self.transits.learned())
+        return learned.without_rare()
 
     def similarity(self) -> dict[str, dict[str, float]]:
         """What has been learned about similarities: mean, standard deviation and number of pairs of both kinds."""

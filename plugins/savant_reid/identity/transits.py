@@ -17,6 +17,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from savant_reid.identity.learned import TransitLessons
 from savant_reid.identity.topology import Topology
 
 Doubles = NDArray[np.float64]
@@ -79,6 +80,26 @@ class Transits:
         self._rates = np.zeros((n, n, BINS))
         self._taught = 0.0
         self._due = 0.0
+        self._refresh()
+
+    def learned(self) -> TransitLessons:
+        """All that has been learned so far."""
+        return TransitLessons(
+            self.where_counts.copy(),
+            self.when_counts.copy(),
+            self.departures.copy(),
+            self.newcomers.copy(),
+            self._newcomer_seconds,
+        )
+
+    def start_from(self, lessons: TransitLessons) -> None:
+        """Begin with what was learned before, by cameras as of now."""
+        if not self._learned:
+            return
+        self.where_counts, self.when_counts = lessons.where.copy(), lessons.when.copy()
+        self.departures, self.newcomers = lessons.departures.copy(), lessons.newcomers.copy()
+        self._newcomer_seconds = lessons.newcomer_seconds
+        self._taught = float(self.where_counts.sum())
         self._refresh()
 
     def rates(self, start: NDArray[np.int64], end: int, gap_s: Doubles) -> Doubles:
