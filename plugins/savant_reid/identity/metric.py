@@ -76,6 +76,7 @@ class Metric:
         self._matches = 0.0
         self._residuals: list[Floats] = []
         self._total = np.zeros((dimension, dimension), np.float32)
+        self._totalled = 0.0
         self._tracklets: list[Floats] = []
         self._transform: Floats | None = None
         self._people_before = 0.0
@@ -142,10 +143,11 @@ class Metric:
             self._total = np.asarray(lessons.total * np.float32(self._counts.sum()), np.float32)
         if self._use_within:
             self._within, self._matches = lessons.within.copy(), lessons.matches
-        self._people_before = lessons.people
-        self._seen = float(self._counts.sum()) + self._matches
-        self._due = 0.0
-        self.refresh(0)
+        if self._counts.any():
+            self._people_before = lessons.people
+            self._seen = float(self._counts.sum()) + self._matches
+            self._due = 0.0
+            self.refresh(0)
 
     def _fold(self) -> None:
         if self._residuals:
@@ -155,17 +157,22 @@ class Metric:
         if self._tracklets:
             rows = np.stack(self._tracklets)
             self._total += rows.T @ rows
+            self._totalled += len(rows)
             self._tracklets = []
         most = WITHIN_MEMORY * self.dimension
         if self._matches > most:
             self._within *= most / self._matches
             self._matches = most
+        most = MEMORY * len(self.means)
+        if self._totalled > most:
+            self._total *= most / self._totalled
+            self._totalled = most
 
     def _inverse_root(self, people: float) -> Floats:
         """(D, D) with which x @ T has the same within-class covariance in every direction."""
         d = self.dimension
         alike = np.eye(d, dtype=np.float32)
-        total = self._total / max(float(self._counts.sum()), 1.0)
+        total = self._total / max(self._totalled, 1.0)
         level = np.float32(np.trace(total) / d)
         trust = np.float32(people / (people + TOTAL_PRIOR * d))
         prior = WITHIN_SHARE * (trust * total + (1 - trust) * level * alike)
