@@ -130,7 +130,7 @@ class Metric:
     def learned(self, people: int) -> MetricLessons:
         """All that has been learned so far. people: known by now."""
         self._fold()
-        total = self._total / np.float32(max(float(self._counts.sum()), 1.0))
+        total = self._total / np.float32(max(self._totalled, 1.0))
         known = people + self._people_before
         return MetricLessons(
             self._sums.copy(), self._counts.copy(), self._within.copy(), self._matches, np.asarray(total), known
@@ -140,7 +140,8 @@ class Metric:
         """Begin with what was learned before, by cameras as of now."""
         if self._normalise:
             self._sums, self._counts = lessons.sums.copy(), lessons.counts.copy()
-            self._total = np.asarray(lessons.total * np.float32(self._counts.sum()), np.float32)
+            self._totalled = float(self._counts.sum())
+            self._total = np.asarray(lessons.total * np.float32(self._totalled), np.float32)
         if self._use_within:
             self._within, self._matches = lessons.within.copy(), lessons.matches
         if self._counts.any():
