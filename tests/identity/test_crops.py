@@ -41,7 +41,7 @@ def test_of_three_crops_the_one_least_like_the_others_is_left_out():
 
 
 def test_what_the_camera_adds_does_not_decide_who_is_least_alike():
-    """Plainly the third crop is least alike (0.6, 0.8, 0.53); without the camera's mean the first is (0, 0.32, 0.53)."""
+    """Plainly the third is least alike (0.6, 0.8, 0.53), without the camera's mean the first (0, 0.32, 0.53)."""
     crops = Crops(2, 4)
     row = filled(crops, ([1, 0], 1.0, 1), ([0.8, 0.6], 1.0, 2), ([0, 1], 1.0, 3))
     plainly = crops.robust_means(np.array([row]), NO_MEAN)
