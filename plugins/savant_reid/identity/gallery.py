@@ -35,7 +35,8 @@ class Gallery:
 
     Columns, by row: global_ids, created_ns, last_seen_ns, last_camera (of tracklets that have left), crops_seen: int64;
     birth_camera: where the first one began; confirmed: bool; count: prototypes kept. A prototype's source is the serial
-    of the tracklet that gave it, 0 where several were merged to make room.
+    of the tracklet that gave it, 0 where several were merged to make room. Prototypes that somebody was enrolled with
+    come first, stay, and are at least half of the look.
     """
 
     def __init__(self, capacity: int, prototypes: int, metric: Metric, search: Search) -> None:
@@ -57,6 +58,7 @@ class Gallery:
         self._weight = np.zeros((capacity, prototypes), np.float32)
         self._camera = np.zeros((capacity, prototypes), np.int64)
         self._source = np.zeros((capacity, prototypes), np.int64)
+        self._enrolled = np.zeros(capacity, np.int64)  # how many of the prototypes
         self._row_of: dict[int, int] = {}
 
     def row_of(self, global_id: int) -> int | None:
@@ -76,9 +78,17 @@ class Gallery:
         self.global_ids[row], self.created_ns[row] = global_id, now_ns
         self.last_seen_ns[row], self.last_camera[row] = now_ns, camera
         self.crops_seen[row], self.confirmed[row], self.count[row] = 0, False, 0
-        self.birth_camera[row], self.visits[row] = camera, 0
+        self.birth_camera[row], self.visits[row], self._enrolled[row] = camera, 0, 0
         self._row_of[global_id] = row
         return row
+
+    def enrol(self, row: int, raw: Floats, cameras: Sequence[int], weights: Sequence[float]) -> None:
+        """Give a new identity its lasting prototypes: raw (n, D), at most half of all that there is room for."""
+        n = len(raw)
+        self._vectors[row, :n], self._camera[row, :n] = raw, cameras
+        self._weight[row, :n] = np.minimum(weights, MOST_WEIGHT)
+        self._source[row, :n] = -np.arange(1, n + 1)
+        self.count[row] = self._enrolled[row] = n
 
     def remove(self, row: int) -> None:
         """Forget the identity in `row`; the last row moves into its place."""
@@ -153,6 +163,9 @@ class Gallery:
         """(n, D) centred weighted means of the prototypes; zero where there are none."""
         vectors = self._vectors[rows] - self._metric.means[self._camera[rows]]
         weight = self._weight[rows] * (np.arange(self._vectors.shape[1]) < self.count[rows][:, None])
+        enrolled = self._enrolled[rows][:, None]
+        if enrolled.any():
+            weight = _half_for(weight, np.arange(weight.shape[1]) < enrolled)
         total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
         return np.asarray((weight[:, None, :] @ vectors)[:, 0] / total, np.float32)
 
@@ -189,6 +202,7 @@ class Gallery:
             self._weight,
             self._camera,
             self._source,
+            self._enrolled,
         )
 
     def _merge_most_alike(self, row: int) -> int:
@@ -198,6 +212,8 @@ class Gallery:
         alike = (vectors @ vectors.T) / np.outer(lengths, lengths)
         alike[self._camera[row][:, None] != self._camera[row]] -= 2.0
         np.fill_diagonal(alike, -np.inf)
+        stays = int(self._enrolled[row])
+        alike[:stays] = alike[:, :stays] = -np.inf
         a, b = divmod(int(np.argmax(alike)), len(vectors))
         weights = self._weight[row, [a, b]]
         # The mean is kept as if seen by the camera of the first.
@@ -205,3 +221,11 @@ class Gallery:
         self._vectors[row, a] = mixed + self._metric.means[self._camera[row, a]]
         self._weight[row, a], self._source[row, a] = min(float(weights.sum()), MOST_MERGED), 0
         return b
+
+
+def _half_for(weight: Floats, enrolled: NDArray[np.bool_]) -> Floats:
+    """(n, p) weights with which the `enrolled` prototypes are at least half, where there are any."""
+    lasting = (weight * enrolled).sum(axis=1, keepdims=True)
+    later = weight.sum(axis=1, keepdims=True) - lasting
+    share = np.where(lasting > 0.0, np.minimum(1.0, lasting / np.maximum(later, 1e-9)), 1.0)
+    return np.asarray(np.where(enrolled, weight, weight * share), np.float32)

@@ -14,11 +14,19 @@ from savant_reid.identity.types import EventKind
 
 
 class Keeper:
-    """Removes identities from a gallery, never one that somebody on screen carries."""
+    """Removes identities from a gallery, never one that somebody on screen carries, nor one of those enrolled."""
 
-    def __init__(self, gallery: Gallery, holders: Holders, ledger: Ledger, policy: Policy, tuning: Tuning) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        holders: Holders,
+        ledger: Ledger,
+        policy: Policy,
+        tuning: Tuning,
+        enrolled: Collection[int] = (),
+    ) -> None:
         self._gallery, self._holders, self._ledger = gallery, holders, ledger
-        self._policy, self._tuning = policy, tuning
+        self._policy, self._tuning, self._enrolled = policy, tuning, enrolled
         self._swept_ns = ledger.clock.now_ns
 
     def make_room(self, spare: Collection[int]) -> bool:
@@ -30,7 +38,7 @@ class Keeper:
         n = gallery.size
         if n < gallery.capacity:
             return True
-        held = self._holders.held() | set(spare)
+        held = self._holders.held().union(spare, self._enrolled)
         for row in np.lexsort((gallery.last_seen_ns[:n], gallery.confirmed[:n])).tolist():
             global_id = int(gallery.global_ids[row])
             if global_id not in held:
@@ -49,7 +57,7 @@ class Keeper:
         old = age_s > self._policy.retention_s
         unsure = ~gallery.confirmed[:n] & (age_s > self._tuning.provisional_retention_s) & ~old
         ids = gallery.global_ids[:n].copy()
-        held = self._holders.held()
+        held = self._holders.held().union(self._enrolled)
         for reason, mask in (("retention", old), ("never confirmed", unsure)):
             for global_id in ids[mask].tolist():
                 if global_id not in held:

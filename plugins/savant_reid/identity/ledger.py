@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from savant_reid.identity.aliases import Aliases
 from savant_reid.identity.site_clock import SiteClock
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
@@ -11,13 +12,14 @@ from savant_reid.identity.types import EventKind, IdentityEvent
 
 
 class Ledger:
-    """Events in order; `counts` by kind of event and by state of decision."""
+    """Events in order; `counts` by kind of event and by state of decision; `aliases`: what merged ids have become."""
 
     def __init__(self, topology: Topology, clock: SiteClock) -> None:
         self.clock = clock
         self._cameras = topology.cameras
         self._events: list[IdentityEvent] = []
         self.counts: Counter[str] = Counter()
+        self.aliases = Aliases()
 
     def note(
         self,
@@ -32,6 +34,8 @@ class Ledger:
         camera = self._cameras[tracklet.camera] if tracklet else None
         track_id = tracklet.track_id if tracklet else None
         self.counts[kind.value] += 1
+        if kind is EventKind.MERGED and other_id is not None:
+            self.aliases.merged(global_id, other_id)
         event = IdentityEvent(
             kind, self.clock.now_ns, global_id, camera, track_id, other_id, reason, evidence or {}, since_ns
         )

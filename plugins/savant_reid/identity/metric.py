@@ -64,7 +64,8 @@ class Metric:
     def __init__(self, cameras: int, dimension: int, *, normalise: bool = True, within: bool = True) -> None:
         self.version = 0
         self.dimension = dimension
-        self.means = np.zeros((cameras, dimension), np.float32)
+        # The last is the mean of the cameras' means, for looks from elsewhere (index -1).
+        self.means = np.zeros((cameras + 1, dimension), np.float32)
         self.drifts = np.zeros(cameras, np.int64)
         self._normalise, self._use_within = normalise, within
         self._sums = np.zeros((cameras, dimension))
@@ -120,7 +121,8 @@ class Metric:
         self._due = min(self._seen * GROWTH + 1.0, self._seen + MEMORY)
         site = self._sums.sum(axis=0) / (self._counts.sum() + SITE_PRIOR)
         counts = self._counts[:, None]
-        self.means = ((self._sums + CAMERA_PRIOR * site) / (counts + CAMERA_PRIOR)).astype(np.float32)
+        means = (self._sums + CAMERA_PRIOR * site) / (counts + CAMERA_PRIOR)
+        self.means = np.concatenate([means, means.mean(axis=0)[None]]).astype(np.float32)
         self._fold()
         if self._use_within:
             self._transform = self._inverse_root(people + self._people_before)

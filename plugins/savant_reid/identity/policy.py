@@ -12,11 +12,13 @@ class Policy:
     target_fpir: asked probability that a person never seen before is taken for a known one.
     retention_s: an identity not seen for so long is forgotten.
     capacity: most identities held at once.
+    similarity_threshold: no match below this similarity, whatever the odds; None leaves it to the odds.
     """
 
     target_fpir: float = 0.01
     retention_s: float = 12 * 3600.0
     capacity: int = 100_000
+    similarity_threshold: float | None = None
 
 
 @dataclass(frozen=True)
