@@ -38,14 +38,12 @@ class MetricLessons(NamedTuple):
 class TransitLessons(NamedTuple):
     """See identity.transits. where: (C, C) people who took a way; when: (C, C, bins) and how long they took.
 
-    departures, newcomers: (C,) people; newcomer_seconds: the time in which those newcomers came.
+    departures: (C,) people. Not how often strangers come: to a gallery that starts empty everybody is one.
     """
 
     where: Doubles
     when: Floats
     departures: Doubles
-    newcomers: Doubles
-    newcomer_seconds: float
 
 
 class Moments(NamedTuple):
@@ -91,7 +89,6 @@ class Learned:
                 where=_picked(_picked(transits.where, at).swapaxes(0, 1), at).swapaxes(0, 1),
                 when=_picked(_picked(transits.when, at).swapaxes(0, 1), at).swapaxes(0, 1),
                 departures=_picked(transits.departures, at),
-                newcomers=_picked(transits.newcomers, at),
             ),
         )
 

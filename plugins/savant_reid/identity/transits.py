@@ -84,21 +84,14 @@ class Transits:
 
     def learned(self) -> TransitLessons:
         """All that has been learned so far."""
-        return TransitLessons(
-            self.where_counts.copy(),
-            self.when_counts.copy(),
-            self.departures.copy(),
-            self.newcomers.copy(),
-            self._newcomer_seconds,
-        )
+        return TransitLessons(self.where_counts.copy(), self.when_counts.copy(), self.departures.copy())
 
     def start_from(self, lessons: TransitLessons) -> None:
         """Begin with what was learned before, by cameras as of now."""
         if not self._learned:
             return
         self.where_counts, self.when_counts = lessons.where.copy(), lessons.when.copy()
-        self.departures, self.newcomers = lessons.departures.copy(), lessons.newcomers.copy()
-        self._newcomer_seconds = lessons.newcomer_seconds
+        self.departures = lessons.departures.copy()
         self._taught = float(self.where_counts.sum())
         self._refresh()
 
