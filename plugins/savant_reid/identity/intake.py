@@ -22,7 +22,7 @@ from savant_reid.identity.types import Sightings
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 # A crop this unlike its track, in nats, is a stranger's; counted only for tracks with so many crops and good crops.
-STRANGE_NATS = -3.0
+STRANGE_NATS = -2.0
 KNOWN_CROPS = 3
 STRANGER_QUALITY = 0.3
 
@@ -148,6 +148,6 @@ class Intake:
         means = np.stack([mean for i in known if (mean := tracklets[i].mean) is not None])
         before = self._metric.look(self._metric.centred(cameras, means))
         now = self._metric.look(self._metric.centred(cameras, vectors[known]))
-        nats = self._scores.nats(np.einsum("nd,nd->n", before, now), 0).tolist()
+        nats = self._scores.nats(np.einsum("nd,nd->n", before, now), self._scores.TRACK).tolist()
         for i, value in zip(known, nats, strict=True):
             tracklets[i].strangers = tracklets[i].strangers + 1 if value < STRANGE_NATS else 0

@@ -103,6 +103,7 @@ class Lessons:
         vectors = self._crops.vectors[tracklet.row, :n]
         early, late = vectors[: n // 2].mean(axis=0), vectors[n // 2 :].mean(axis=0)
         self._scores.learn_halves(Look(early, tracklet.camera), Look(late, tracklet.camera))
+        self._scores.learn_crop(Look(vectors[0], tracklet.camera), Look(vectors[1:].mean(axis=0), tracklet.camera))
 
     def _of_strangers(self, tracklet: Tracklet) -> None:
         """People on screen at once, where no view is shared, are different people."""

@@ -9,11 +9,13 @@ metric changes.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from savant_reid.identity.learned import Moments
 from savant_reid.identity.metric import Metric
 
 Floats = NDArray[np.float32]
@@ -28,6 +30,8 @@ STRANGER_MEAN, STRANGER_STD = 0.0, 0.18
 PRIOR_PAIRS = 12.0
 # Tracks compared with themselves before anything is learned: the earlier half with the later one.
 HALVES_MEAN, HALVES_STD = 0.75, 0.12
+# ... and one crop of a track with the others of it.
+CROP_MEAN, CROP_STD = 0.65, 0.15
 # A person met again is less alike than a track is to itself. Of the way from strangers to halves, on real statistics
 # (docs/accuracy.md), meeting again keeps this share, by crops in the probe (1, 2 to 3, more); and spreads by so much.
 MEETS = (0.42, 0.46, 0.5)
@@ -42,6 +46,7 @@ MOST_SPREAD = 0.35
 LOOK_ALIKES = 2e-5
 # So many looks at the right person show something else (an occluder, a swap).
 SPOILT = 0.03
+NOTHING_BEFORE = Moments(0.0, 1.0, 0.0)
 # Spreads below this would make the ratio absurdly steep after a few lucky samples.
 LEAST_STD = 0.05
 
@@ -62,6 +67,7 @@ class Pairs:
         self.similarity = np.zeros(PAIRS)
         self.weight = np.zeros(PAIRS)
         self.bucket = np.zeros(PAIRS, np.int64)
+        self.before: dict[int | None, Moments] = {}  # by bucket (None: all), from earlier recordings
         self.size = 0
         self._next = 0
 
@@ -86,6 +92,7 @@ class Pairs:
 
         Winsorised: pairs further out than two and a half deviations count as if they were there.
         """
+        mean, std, worth = self.before.get(bucket, NOTHING_BEFORE).beside(mean, std, PRIOR_PAIRS)
         n = self.size
         weight = self.weight[:n] if bucket is None else self.weight[:n] * (self.bucket[:n] == bucket)
         for _ in range(2):
@@ -94,23 +101,56 @@ class Pairs:
             own = float(weight @ values) / max(total, 1e-9)
             spread = float(weight @ (values - own) ** 2)
             prior_mean, prior_var = (mean, std**2)
-            share = total / (total + PRIOR_PAIRS)
+            share = total / (total + worth)
             mean = share * own + (1.0 - share) * prior_mean
-            std = ((spread + PRIOR_PAIRS * prior_var) / (total + PRIOR_PAIRS)) ** 0.5
+            std = ((spread + worth * prior_var) / (total + worth)) ** 0.5
         return mean, std
+
+    def learned(self, bucket: int | None) -> Moments:
+        """What is known of a bucket (None: all), earlier recordings included; 0 pairs where nothing is."""
+        before = self.before.get(bucket, NOTHING_BEFORE)
+        n = self.size
+        weight = self.weight[:n] if bucket is None else self.weight[:n] * (self.bucket[:n] == bucket)
+        total = float(weight.sum())
+        if not total:
+            return before
+        mean = float(weight @ self.similarity[:n]) / total
+        std = (float(weight @ (self.similarity[:n] - mean) ** 2) / total) ** 0.5
+        return Moments(*self.moments(mean, max(std, 1e-3), bucket), total + before.pairs)
 
 
 class ScoreModel:
-    """Likelihood ratios by how many crops the probe has: buckets 0 (one), 1 (two or three), 2 (more)."""
+    """Likelihood ratios by how many crops the probe has: buckets 0 (one), 1 (two or three), 2 (more).
+
+    One more bucket, TRACK, is for one crop against its own track: there, the same person is much more alike.
+    """
+
+    TRACK = 3
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
-        self.same, self.strangers, self.halves = (Pairs(metric.dimension) for _ in range(3))
+        self.same, self.strangers, self.halves, self.crops = (Pairs(metric.dimension) for _ in range(4))
         self.same_moments = [(0.0, 1.0)] * 3
         self.stranger_moments = (0.0, 1.0)
-        self._nats = np.zeros((3, len(GRID)))
+        self._nats = np.zeros((4, len(GRID)))
         self._fresh = 0
         self.refit()
+
+    def learned(self) -> dict[str, Moments]:
+        """What has been learned, by kind of pair: moments only."""
+        return {f"{name}:{'all' if bucket is None else bucket}": p.learned(bucket) for name, bucket, p in self._kinds()}
+
+    def start_from(self, moments: Mapping[str, Moments]) -> None:
+        """Begin with what was learned before; kinds that it does not know count as not learned."""
+        for name, bucket, pairs in self._kinds():
+            before = moments.get(f"{name}:{'all' if bucket is None else bucket}")
+            if before is not None:
+                pairs.before[bucket] = before
+        self.refit()
+
+    def _kinds(self) -> Iterator[tuple[str, int | None, Pairs]]:
+        yield from (("same", bucket, self.same) for bucket in range(len(MEETS)))
+        yield from (("strangers", None, self.strangers), ("halves", None, self.halves), ("crops", None, self.crops))
 
     @staticmethod
     def bucket(crops: int) -> int:
@@ -124,13 +164,17 @@ class ScoreModel:
         self.strangers.add(a, b, 1.0, 0, self._metric)
         self._fresh += 1
 
+    def learn_crop(self, a: Look, b: Look) -> None:
+        self.crops.add(a, b, 1.0, self.TRACK, self._metric)
+        self._fresh += 1
+
     def learn_halves(self, a: Look, b: Look) -> None:
         self.halves.add(a, b, 1.0, 0, self._metric)
         self._fresh += 1
 
     def follow(self) -> None:
         """The metric has changed: look at all pairs again."""
-        for pairs in (self.same, self.strangers, self.halves):
+        for pairs in (self.same, self.strangers, self.halves, self.crops):
             pairs.look_again(self._metric)
         self.refit()
 
@@ -155,10 +199,10 @@ class ScoreModel:
             own = max(own, mean + max(LEAST_DISTANCE * std, LEAST_MEET * way))
             spread = max(min(spread, MOST_SPREAD * (own - mean)), LEAST_STD)
             self.same_moments[bucket] = own, spread
-            same = _normal(np.minimum(GRID, own), own, spread)
-            nats = np.log(((1.0 - SPOILT) * same + SPOILT * different) / (different + LOOK_ALIKES * same))
-            # Of two normals the wider one wins far out on both sides; being even less alike proves nothing, though.
-            self._nats[bucket] = np.minimum.accumulate(nats[::-1])[::-1]
+            self._nats[bucket] = _table(own, spread, different)
+        own, spread = self.crops.moments(CROP_MEAN, CROP_STD)
+        own = max(own, mean + LEAST_DISTANCE * std)
+        self._nats[self.TRACK] = _table(own, max(spread, LEAST_STD), different)
 
     def summary(self) -> dict[str, dict[str, float]]:
         """What has been learned: mean, standard deviation and number of pairs of both kinds."""
@@ -171,3 +215,11 @@ class ScoreModel:
 
 def _normal(x: Doubles, mean: float, std: float) -> Doubles:
     return np.asarray(np.exp(-0.5 * ((x - mean) / std) ** 2) / (std * math.sqrt(2.0 * math.pi)) + 1e-300)
+
+
+def _table(mean: float, std: float, different: Doubles) -> Doubles:
+    """(grid,) log-likelihood ratios of a normal, flat above its mean, against the density of strangers (grid,)."""
+    same = _normal(np.minimum(GRID, mean), mean, std)
+    nats = np.log(((1.0 - SPOILT) * same + SPOILT * different) / (different + LOOK_ALIKES * same))
+    # Of two normals the wider one wins far out on both sides; being even less alike proves nothing, though.
+    return np.asarray(np.minimum.accumulate(nats[::-1])[::-1])

@@ -90,8 +90,8 @@ class SwapFinder:
         nats = SWAP_ODDS
         for after, own, other in ((after_a, before_a, before_b), (after_b, before_b, before_a)):
             if after is not None:
-                bucket = self._scores.bucket(after[1])
-                as_other, as_own = self._scores.nats(np.array([after[0] @ other[0], after[0] @ own[0]]), bucket)
+                likeness = np.array([after[0] @ other[0], after[0] @ own[0]])
+                as_other, as_own = self._scores.nats(likeness, self._scores.TRACK)
                 nats += float(as_other - as_own)
         waited = now_ns - crossing.last_ns > WAIT_NS
         complete = all(
@@ -121,7 +121,7 @@ class SwapFinder:
             return []
         cameras = np.full(len(last), tracklet.camera)
         looks = self._metric.look(self._metric.centred(cameras, last))
-        alike = float(self._scores.nats(np.array(looks[-1] @ looks[-2]), 0))
+        alike = float(self._scores.nats(np.array(looks[-1] @ looks[-2]), self._scores.TRACK))
         if alike < ALIKE_NATS:
             return []
         return [int(times[n - tracklet.strangers - 1] + times[n - tracklet.strangers]) // 2]
