@@ -1,0 +1,196 @@
+"""What trackers confuse where people cross, or where one steps in for another, and how it is put right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from savant_reid.identity.crossings import APART_NS, FORGET_NS, Crossings
+from savant_reid.identity.live import LiveTracks
+from savant_reid.identity.overlaps import find_overlaps
+from savant_reid.identity.policy import Policy, Tuning
+from savant_reid.identity.resolver import Resolver
+from savant_reid.identity.site_clock import SiteClock
+from savant_reid.identity.topology import Topology
+from savant_reid.identity.types import EventKind
+from tests.identity.scenes import People, sightings, visits
+from tests.identity.walkers import Walker, film
+
+S = 1_000_000_000
+
+
+class Watch:
+    """Crossings of the first camera, fed with left edges by track id; boxes are 60 x 180."""
+
+    def __init__(self) -> None:
+        self.clock = SiteClock()
+        self.live = LiveTracks(1, self.clock)
+        self.crossings = Crossings(self.live)
+
+    def see(self, at_ns: int, **lefts: float) -> None:
+        seen = sightings("door", at_ns, visits(*[(0, "door", 0, 9)] * len(lefts)), None)
+        boxes = np.array([[left, 60, 60, 180] for left in lefts.values()], np.float32)
+        ids = np.array([ord(name) for name in lefts], np.int64)
+        batch = [replace(seen, boxes=boxes, track_ids=ids)]
+        rows = self.live.observe(batch, [0], self.clock.read([(0, at_ns)]))
+        self.crossings.observe(rows, find_overlaps(rows.boxes, rows.frame_of))
+
+    def of(self, name: str):
+        return next(t for t in self.live if t.track_id == ord(name))
+
+
+def test_a_crossing_lasts_from_the_first_to_the_last_overlap():
+    watch = Watch()
+    for at, left in enumerate([200, 145, 120, 110, 150, 300]):  # 15, 40, 50 and 10 of 60 pixels in common
+        watch.see(at * S // 10, a=100, b=left)
+    [crossing] = watch.crossings
+    assert (crossing.start_ns, crossing.last_ns, crossing.middle_ns) == (S // 5, 3 * S // 10, S // 4)
+    assert (crossing.a, crossing.b) == (watch.of("a"), watch.of("b"))
+    assert watch.crossings.involves(watch.of("a"))
+
+
+def test_it_is_over_when_they_have_been_apart_and_both_are_looked_at_once_more():
+    watch = Watch()
+    watch.see(0, a=100, b=110)
+    for name in "ab":
+        watch.live.hungry_ns[watch.of(name).slot] = 9 * S
+    assert watch.crossings.due(APART_NS) == []
+    [crossing] = watch.crossings.due(APART_NS + 1)
+    assert watch.live.hungry_ns[[crossing.a.slot, crossing.b.slot]].tolist() == [0, 0]
+    watch.live.hungry_ns[crossing.a.slot] = 9 * S
+    assert watch.crossings.due(APART_NS + 2) == [crossing]
+    assert watch.live.hungry_ns[crossing.a.slot] == 9 * S  # asked for once only
+    watch.crossings.close(crossing)
+    watch.crossings.close(crossing)
+    assert list(watch.crossings) == []
+    assert not watch.crossings.involves(crossing.a)
+
+
+def test_who_meets_again_crosses_anew():
+    watch = Watch()
+    watch.see(0, a=100, b=110)
+    [crossing] = watch.crossings.due(S)
+    watch.see(2 * S, a=100, b=110)
+    [again] = watch.crossings
+    assert again is not crossing
+    assert again.start_ns == 2 * S
+
+
+def test_what_nobody_judges_is_forgotten():
+    watch = Watch()
+    watch.see(0, a=100, b=110)
+    assert len(watch.crossings.due(FORGET_NS)) == 1
+    assert watch.crossings.due(FORGET_NS + 1) == []
+    assert list(watch.crossings) == []
+
+
+def test_when_both_tracks_have_ended_there_is_nothing_to_put_right():
+    watch = Watch()
+    watch.see(0, a=100, b=110)
+    for tracklet in list(watch.live):
+        watch.live.end(tracklet)
+    assert watch.crossings.due(S) == []
+    assert list(watch.crossings) == []
+
+
+def test_a_row_that_repeats_a_track_crosses_nobody():
+    watch = Watch()
+    seen = sightings("door", 0, visits((0, "door", 0, 9), (0, "door", 0, 9)), None)
+    twice = replace(seen, track_ids=np.array([7, 7]), boxes=np.array([[0, 0, 60, 180]] * 2, np.float32))
+    rows = watch.live.observe([twice], [0], watch.clock.read([(0, 0)]))
+    watch.crossings.observe(rows, find_overlaps(rows.boxes, rows.frame_of))
+    assert list(watch.crossings) == []
+
+
+def played(walkers, seed: int, seconds: float, noise: float = 0.08, **tuning: bool):
+    """Answers by frame and track, events, and the resolver."""
+    core = Resolver(Topology(["door"]), Policy(capacity=50), Tuning(**tuning))
+    said, events = [], []
+    for batch in film(walkers, People(seed, noise), seconds):
+        said.append({d.track_id: d.global_id for d in core.resolve(batch)})
+        events += core.take_events()
+    return said, events, core
+
+
+def passing(swap_s: float | None, depth: float = 20.0) -> list[Walker]:
+    """Two walk towards each other and meet in the middle at 8 s; the tracker may exchange them from swap_s on."""
+    exchange = ((swap_s, 2),) if swap_s else ()
+    return [
+        Walker(1, 0, 16, 20, 560, ((0, 1), *exchange)),
+        Walker(2, 0, 16, 560, 20, ((0, 2), *((since, 1) for since, _ in exchange)), depth),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_two_who_were_exchanged_where_they_crossed_get_their_identities_back(seed):
+    said, events, core = played(passing(8.0), seed, 16)
+    before, after = said[60], said[-1]
+    assert before[1] != before[2]
+    assert (after[1], after[2]) == (before[2], before[1])
+    assert core.cuts == 1
+    splits = {e.track_id: e for e in events if e.kind is EventKind.SPLIT}
+    assert {(t, e.global_id, e.other_id) for t, e in splits.items()} == {
+        (1, before[1], before[2]),
+        (2, before[2], before[1]),
+    }
+    assert all(6.5 * S < e.since_ns < 9.5 * S for e in splits.values())
+    assert sum(e.kind is EventKind.CREATED for e in events) == 2
+
+
+def test_no_false_swap_where_two_cross_and_go_on():
+    wrong = []
+    for seed in range(30):
+        said, events, core = played(passing(None), seed, 16, noise=0.15)
+        identities = [{answers[t] for answers in said[40:] if t in answers} for t in (1, 2)]
+        if core.cuts or any(len(i) > 1 for i in identities) or any(e.kind is EventKind.SPLIT for e in events):
+            wrong.append(seed)
+    assert wrong == []
+
+
+def test_without_looking_for_swaps_the_exchange_is_believed():
+    """What the part is good for: the same scene without it."""
+    _, _, core = played(passing(8.0), 1, 16, swaps=False)
+    assert core.cuts == 0
+
+
+def taking_over() -> list[Walker]:
+    """Person 2 was here before. Person 1's track goes over to person 2, who comes by, and person 1 leaves unseen."""
+    return [
+        Walker(2, 0, 6, 500, 560, ((0, 5),)),
+        Walker(1, 2, 15, 100, 250, ((0, 1),)),
+        Walker(2, 15, 30, 255, 400, ((0, 1),)),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_track_that_goes_over_to_somebody_without_one_is_cut(seed):
+    said, events, core = played(taking_over(), seed, 30)
+    first, known = said[100][1], said[50][5]
+    assert core.cuts == 1
+    assert said[-1][1] == known != first
+    [split] = [e for e in events if e.kind is EventKind.SPLIT]
+    assert (split.track_id, split.global_id, split.other_id) == (1, first, known)
+    assert 14 * S < split.since_ns < 17 * S
+    assert core.identities == 2
+
+
+def test_a_track_that_goes_over_to_somebody_unknown_makes_a_new_identity():
+    walkers = [Walker(1, 0, 10, 100, 250, ((0, 1),)), Walker(9, 10, 24, 255, 400, ((0, 1),))]
+    said, events, core = played(walkers, 3, 24)
+    assert core.cuts == 1
+    assert said[-1][1] not in (said[80][1], -1)
+    assert [e.kind for e in events if e.kind is not EventKind.CONFIRMED] == [
+        EventKind.CREATED,
+        EventKind.CREATED,
+        EventKind.SPLIT,
+    ]
+
+
+def test_a_swap_with_somebody_who_is_lost_at_once_is_put_right():
+    """After the exchange one of the two tracks ends: the identity that is left is the right one."""
+    one, two = passing(8.0)
+    said, _, core = played([one, replace(two, end_s=9.0, x1=530 - 9 * 33.75)], 2, 16)
+    assert core.cuts == 1
+    assert said[-1][2] == said[60][1]
