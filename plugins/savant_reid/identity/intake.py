@@ -27,6 +27,13 @@ KNOWN_CROPS = 3
 STRANGER_QUALITY = 0.3
 
 
+def _lengths(vectors: Floats) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(m,) lengths of embeddings, and which of them can be brought to unit length."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        length = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
+        return length, (length > 1e-12) & (length < 1e12)
+
+
 class Embeddings:
     """Tells usable embeddings from broken ones; the first usable one sets the length for all.
 
@@ -62,9 +69,7 @@ class Embeddings:
         return self._sound(np.concatenate(rows), np.asarray(np.concatenate(vectors), np.float32))
 
     def _sound(self, rows: Rows, vectors: Floats) -> tuple[Rows, Floats]:
-        with np.errstate(over="ignore", invalid="ignore"):
-            length = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
-            sound = (length > 1e-12) & (length < 1e12)
+        length, sound = _lengths(vectors)
         if not sound.all():
             self._refuse_broken(vectors[~sound])
             rows, vectors, length = rows[sound], vectors[sound], length[sound]
@@ -77,8 +82,7 @@ class Embeddings:
             self.refused["not_finite" if not finite else "out_of_range" if bad.any() else "zero"] += 1
 
     def _first_length(self, given: Floats) -> int | None:
-        sound = np.isfinite(given).all(axis=1) & (np.abs(given) > 1e-12).any(axis=1)
-        return int(given.shape[1]) if sound.any() and given.shape[1] else None
+        return int(given.shape[1]) if _lengths(np.asarray(given, np.float32))[1].any() else None
 
 
 class Intake:
