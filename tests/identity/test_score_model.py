@@ -143,9 +143,9 @@ def test_a_few_wrong_matches_do_not_teach_that_strangers_are_one_person():
     assert model.nats(np.array(0.1), 2) < 0
 
 
-def test_what_is_no_similarity_is_worth_the_least():
+def test_beyond_the_ends_of_the_scale_there_is_nothing_more():
     model = ScoreModel(Metric(1, D))
-    nats = model.nats(np.array([np.nan, -np.inf, np.inf, 1.0]), 0)
+    nats = model.nats(np.array([-np.inf, -9.0, np.inf, 1.0]), 0)
     assert nats[0] == nats[1] == model.nats(np.array(-1.0), 0)
     assert nats[2] == nats[3]
 
