@@ -26,7 +26,8 @@ def test_a_cameras_mean_is_drawn_to_the_sites_and_that_to_zero():
         metric.learn_camera(camera, np.array(raw, np.float32))
     assert metric.refresh(4)
     # The site: (3, 1) / (4 + 4). Each camera: (its sum + 8 of the site's) / (its number + 8).
-    np.testing.assert_allclose(metric.means, [[6 / 11, 1 / 11], [3 / 9, 2 / 9], [3 / 8, 1 / 8]], atol=1e-6)
+    cameras = [[6 / 11, 1 / 11], [3 / 9, 2 / 9], [3 / 8, 1 / 8]]
+    np.testing.assert_allclose(metric.means, [*cameras, np.mean(cameras, axis=0)], atol=1e-6)
     raw = np.array([[1, 0], [0, 1]], np.float32)
     np.testing.assert_allclose(metric.centred(np.array([0, 1]), raw), [[5 / 11, -1 / 11], [-1 / 3, 7 / 9]], atol=1e-6)
 

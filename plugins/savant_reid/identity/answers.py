@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from savant_reid.identity.by_hand import Hands
+from savant_reid.identity.constraints import BY_HAND
 from savant_reid.identity.decider import Verdict
+from savant_reid.identity.enrolment import Entry
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.holders import Holders
 from savant_reid.identity.keeper import Keeper
@@ -21,10 +24,18 @@ class Answers:
     """
 
     def __init__(
-        self, gallery: Gallery, holders: Holders, keeper: Keeper, ledger: Ledger, tuning: Tuning, first_id: int
+        self,
+        gallery: Gallery,
+        holders: Holders,
+        keeper: Keeper,
+        ledger: Ledger,
+        tuning: Tuning,
+        first_id: int,
+        entry: Entry,
+        hands: Hands,
     ) -> None:
         self._gallery, self._holders, self._keeper, self._ledger = gallery, holders, keeper, ledger
-        self._tuning = tuning
+        self._tuning, self._entry, self._hands = tuning, entry, hands
         self._next_id = first_id
         self.turned_away = 0
 
@@ -52,7 +63,7 @@ class Answers:
         if not old and not self._may_answer(tracklet, answer is None, clear):
             return  # evidence before decision: a moment later it may be clear
         if answer is None:
-            new = self._found(tracklet, named)
+            new = 0 if self._entry.closed else self._found(tracklet, named)
             self._move(tracklet, new, verdict)
             tracklet.founder, tracklet.arrival = new != 0, None
             tracklet.arrival_log = verdict.newcomer_log
@@ -83,7 +94,8 @@ class Answers:
         old = tracklet.global_id
         founder = tracklet.founder
         self._holders.give(tracklet, new)
-        tracklet.unmatched = Reason.TOO_LITTLE_EVIDENCE if new else Reason.GALLERY_FULL
+        full = Reason.NOT_ENROLLED if self._entry.closed else Reason.GALLERY_FULL
+        tracklet.unmatched = Reason.TOO_LITTLE_EVIDENCE if new else full
         if new:
             self.tell_of_swap(tracklet)
         row = self._gallery.row_of(old) if old else None
@@ -92,12 +104,56 @@ class Answers:
         evidence = {"probability": verdict.probability}
         if verdict.answer is not None:
             evidence["nats"] = verdict.answer.nats
-        if founder and new and verdict.answer is not None and not self._holders.of(old):
+        alone = founder and not self._holders.of(old) and not self._hands.apart(old, new)
+        if alone and new and verdict.answer is not None:
             self._merge(old, new)
             self._ledger.note(EventKind.MERGED, old, tracklet, new, "later evidence: one person", evidence)
             return
         tracklet.shared_crops = 0
         self._ledger.note(EventKind.SPLIT, old, tracklet, new or None, "later evidence: another person", evidence)
+
+    def give_by_hand(self, tracklet: Tracklet, new: int, *, is_same: bool) -> None:
+        """Somebody has decided who it is. is_same: the identity that it founded, if nobody else has it, is that one
+        too; else only this track was."""
+        old, founder = tracklet.global_id, tracklet.founder
+        self._take_back(tracklet)
+        self._holders.give(tracklet, new)
+        tracklet.probability, tracklet.runner_up, tracklet.ambiguous, tracklet.walks = 1.0, None, False, ()
+        tracklet.founder, tracklet.arrival, tracklet.by_hand, tracklet.shared_crops = False, None, True, 0
+        if old and old != new and self._gallery.row_of(old) is not None:
+            whole = is_same and founder and not self._holders.of(old) and old not in self._entry.names
+            if whole:
+                self._merge(old, new)
+            kind = EventKind.MERGED if whole else EventKind.SPLIT
+            self._ledger.note(kind, old, tracklet, new, BY_HAND, {"probability": 1.0})
+        self._speak_anew(tracklet)
+
+    def leave_by_hand(self, tracklet: Tracklet) -> None:
+        """It is not who it was said to be, and nobody has said who it is."""
+        old = tracklet.global_id
+        self._take_back(tracklet)
+        self._holders.give(tracklet, 0)
+        tracklet.founder, tracklet.by_hand, tracklet.asked_crops, tracklet.shared_crops = False, False, -1, 0
+        if self._gallery.row_of(old) is not None:
+            self._ledger.note(EventKind.SPLIT, old, tracklet, None, BY_HAND)
+        self._speak_anew(tracklet)
+
+    def _take_back(self, tracklet: Tracklet) -> None:
+        """What it has said of itself is no part of its identity any more."""
+        row = self._gallery.row_of(tracklet.global_id) if tracklet.global_id else None
+        if row is not None:
+            self._gallery.drop(row, tracklet.serial)
+            self._gallery.forget_visit(row, tracklet.serial)
+            self._gallery.show(row)
+
+    def _speak_anew(self, tracklet: Tracklet) -> None:
+        tracklet.decision = None
+        if tracklet.lost:
+            self.lose(tracklet)
+
+    def found_by_hand(self, tracklet: Tracklet) -> int:
+        """A new identity for a tracklet that carries another; 0 if there is no room for one."""
+        return self._found(tracklet, ())
 
     def tell_of_swap(self, tracklet: Tracklet) -> None:
         """A part of the track was said to be somebody else; now it is known who it was."""

@@ -30,6 +30,8 @@ class Hands:
         self._spans: dict[tuple[int, int], list[tuple[Span, int]]] = defaultdict(list)
         self._apart: dict[int, set[int]] = defaultdict(set)
         self._identity: dict[int, int] = {}
+        self._named_by: dict[int, int] = {}
+        self._joined: set[int] = set()
         self._pairs: dict[tuple[int, int], None] = {}
         self.active = False
         groups = _groups(constraints)
@@ -61,15 +63,25 @@ class Hands:
         """The present identity of a group's person; 0 while it has none."""
         return self._aliases.present(self._identity.get(group, 0))
 
-    def name(self, group: int, global_id: int) -> None:
-        """That person is this identity."""
-        self._identity[group] = global_id
+    def name(self, group: int, tracklet: Tracklet) -> None:
+        """That person is the identity of this tracklet, for as long as it is alone in the group."""
+        self._identity[group], self._named_by[group] = tracklet.global_id, tracklet.serial
+        self._joined.discard(group)
 
-    def forbidden(self, tracklet: Tracklet, now_ns: int) -> set[int]:
+    def may_rename(self, group: int, tracklet: Tracklet) -> bool:
+        """True while no other tracklet relies on what this one is called."""
+        return group not in self._joined and self._named_by.get(group) == tracklet.serial
+
+    def join_group(self, group: int) -> None:
+        """A second tracklet has come: what they are called stays."""
+        self._joined.add(group)
+
+    def is_joined(self, group: int) -> bool:
+        return group in self._joined
+
+    def forbidden(self, tracklet: Tracklet) -> set[int]:
         """Identities that are somebody else, for sure."""
-        said = self.span_at(tracklet, now_ns)
-        others = self._apart.get(said[1], ()) if said else ()
-        return {self.identity_of(group) for group in others} - {0}
+        return {self.identity_of(group) for group in self._apart.get(tracklet.hand_group, ())} - {0}
 
     def part(self, a: int, b: int) -> None:
         """Two identities are two people, whatever they look like."""
@@ -82,6 +94,8 @@ class Hands:
         """A later word: they are one person after all."""
         self.active = True
         self._pairs = {pair: None for pair in self._pairs if set(map(self._aliases.present, pair)) != {a, b}}
+        for group, others in self._apart.items():
+            others -= {other for other in others if {self.identity_of(group), self.identity_of(other)} == {a, b}}
 
     def apart(self, a: int, b: int) -> bool:
         """True if these identities must never become one."""

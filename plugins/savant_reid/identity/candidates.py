@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from savant_reid.identity.enrolment import ELSEWHERE, Entry
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.holders import Holders
 from savant_reid.identity.live import LiveTracks
@@ -94,12 +95,13 @@ class CandidateFinder:
         topology: Topology,
         live: LiveTracks,
         holders: Holders,
+        entry: Entry,
         *,
         motion: bool = True,
     ) -> None:
         self._gallery, self._search, self._metric, self._scores = gallery, search, metric, scores
         self._transits, self._topology, self._live, self._holders = transits, topology, live, holders
-        self._motion = motion
+        self._entry, self._motion = entry, motion
 
     def find(self, tracklets: Sequence[Tracklet], frame_areas: Sequence[float]) -> list[Candidates]:
         """Candidates for tracklets of one camera."""
@@ -109,7 +111,7 @@ class CandidateFinder:
         shared = self._shared(camera)
         looked = [t for t in tracklets if t.mean is not None]
         looks = self._looks(looked, camera)
-        blocks = self._transits.possible_from(camera).tolist()
+        blocks = self._transits.possible_from(camera).tolist() + ([ELSEWHERE] if self._entry.names else [])
         found: dict[Tracklet, list[Candidate]] = {}
         if looked:
             nearest = self._search.nearest(looks, blocks, PER_CAMERA)
@@ -151,11 +153,13 @@ class CandidateFinder:
         bucket = self._scores.bucket(tracklet.crops)
         nats = self._scores.nats(similarities, bucket)
         worth = np.flatnonzero((owners > 0) & (nats > LEAST_NATS))
+        if not self._entry.is_open:
+            worth = worth[self._entry.admits(owners[worth].tolist(), similarities[worth])]
         ids = owners[worth].tolist()
         rows = self._gallery.rows_of(ids)
         gap_s = np.asarray((tracklet.first_ns - self._gallery.last_seen_ns[rows]) * 1e-9, np.float64)
         with np.errstate(divide="ignore"):
-            arrival_logs = np.log(self._transits.rates(starts[worth], tracklet.camera, gap_s))
+            arrival_logs = np.log(self._rates(starts[worth], tracklet.camera, gap_s, ids))
         extra = np.array([motion.get(global_id, 0.0) for global_id in ids])
         logs = nats[worth] + arrival_logs + extra
         found = []
@@ -165,11 +169,21 @@ class CandidateFinder:
             global_id = ids[at]
             if global_id == own or not math.isfinite(logs[at]) or not self._free(global_id, float(gap_s[at]), tracklet):
                 continue
-            arrival = Arrival(int(starts[worth[at]]), float(gap_s[at]))
+            start = int(starts[worth[at]])
+            arrival = Arrival(start, float(gap_s[at])) if start != ELSEWHERE else None
             arrival_log = float(arrival_logs[at] + extra[at])
             found.append(Candidate(global_id, float(logs[at]), float(nats[worth[at]]), arrival, arrival_log))
         mine = self._own(tracklet, look, bucket)
         return [*found, mine] if mine else found
+
+    def _rates(self, starts: np.ndarray, camera: int, gap_s: np.ndarray, ids: Sequence[int]) -> np.ndarray:
+        """(n,) rates of turning up here; who is enrolled may also come from anywhere."""
+        rates = self._transits.rates(starts, camera, gap_s)
+        if self._entry.names:
+            uniform = self._entry.uniform_rate(self._transits.newcomer_rate(camera))
+            rates = np.where(starts == ELSEWHERE, 0.0, rates)
+            rates = rates + uniform * np.array([global_id in self._entry.names for global_id in ids], np.float64)
+        return rates
 
     def _own(self, tracklet: Tracklet, look: Floats, bucket: int) -> Candidate | None:
         """Its present identity: as likely as its walk and the looks of others who have shaped that identity say.
@@ -182,7 +196,10 @@ class CandidateFinder:
         nats = 0.0
         if self._gallery.count[row]:
             centroid = self._metric.look(self._gallery.centroids(np.array([row])))[0]
-            nats = float(self._scores.nats(np.array(centroid @ look), bucket))
+            similarity = np.array([centroid @ look])
+            if tracklet.global_id in self._entry.names and not self._entry.admits([tracklet.global_id], similarity)[0]:
+                return None
+            nats = float(self._scores.nats(similarity, bucket)[0])
         log = nats + tracklet.arrival_log
         return Candidate(tracklet.global_id, log, nats, tracklet.arrival, tracklet.arrival_log)
 
@@ -212,8 +229,8 @@ class CandidateFinder:
         found = []
         for global_id, nats in self._motion_nats(tracklet, lost, area).items():
             row = self._gallery.row_of(global_id)
-            if row is None:
-                continue
+            if row is None or not self._entry.admits([global_id], np.full(1, -1.0))[0]:
+                continue  # a look is asked for
             start = int(self._gallery.last_camera[row])
             gap_s = (tracklet.first_ns - int(self._gallery.last_seen_ns[row])) * 1e-9
             rate = float(self._transits.rates(np.array([start]), tracklet.camera, np.array([gap_s]))[0])
@@ -235,7 +252,10 @@ class CandidateFinder:
             if other.global_id == tracklet.global_id:
                 continue
             theirs = self._looks([other], other.camera)[0]
-            nats = float(self._scores.nats(np.array(theirs @ look), self._scores.bucket(tracklet.crops)))
+            similarity = np.array([theirs @ look])
+            if not self._entry.admits([other.global_id], similarity)[0]:
+                continue
+            nats = float(self._scores.nats(similarity, self._scores.bucket(tracklet.crops))[0])
             arrival_log = math.log(HERE_RATE)
             found.append(Candidate(other.global_id, nats + arrival_log, nats, Arrival(other.camera, 0.0), arrival_log))
         return found

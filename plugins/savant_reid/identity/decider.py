@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from savant_reid.identity.assignment import assign
+from savant_reid.identity.by_hand import Hands
 from savant_reid.identity.candidates import Candidate, CandidateFinder, Candidates
 from savant_reid.identity.holders import Holders
 from savant_reid.identity.policy import Tuning
@@ -43,8 +44,11 @@ class Verdict:
 class Decider:
     """Answers for tracklets that are due; changes nothing itself. margin: log-odds asked of a known identity."""
 
-    def __init__(self, finder: CandidateFinder, holders: Holders, topology: Topology, tuning: Tuning) -> None:
+    def __init__(
+        self, finder: CandidateFinder, holders: Holders, topology: Topology, tuning: Tuning, hands: Hands
+    ) -> None:
         self._finder, self._holders, self._topology, self._tuning = finder, holders, topology, tuning
+        self._hands = hands
         self.margin = 0.0
 
     def decide(self, due: Sequence[Tracklet], areas: Mapping[int, float]) -> list[Verdict]:
@@ -56,7 +60,7 @@ class Decider:
             for candidate in candidates.found
             if self._claims(tracklet, candidate, candidates)
             for rival in self._holders.rivals(tracklet, candidate.global_id)
-            if rival not in found
+            if rival not in found and not rival.by_hand
         }
         found.update(self._find(list(claimed), areas))
         found = {tracklet: self._possible(tracklet, candidates, found) for tracklet, candidates in found.items()}
@@ -73,6 +77,8 @@ class Decider:
         found: Found = {}
         for camera, group in by_camera.items():
             found.update(zip(group, self._finder.find(group, [areas[camera]] * len(group)), strict=True))
+        if self._hands.active:
+            found = {t: candidates.without(self._hands.forbidden(t)) for t, candidates in found.items()}
         return found
 
     def _claims(self, tracklet: Tracklet, candidate: Candidate, candidates: Candidates) -> bool:

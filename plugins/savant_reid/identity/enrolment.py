@@ -14,19 +14,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from savant_reid.identity.gallery import Gallery
+from savant_reid.identity.ledger import Ledger
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.tail import least_similarity
+from savant_reid.identity.types import EventKind
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 # Stands for a camera where there is none: a picture from elsewhere, or somebody not seen yet. As an index into the
 # metric's means it is the site's own mean; as a block of the search it is one of its own.
 ELSEWHERE = -1
+# Whoever is enrolled was there before anybody else: when two identities turn out to be one, theirs lives on.
+BEFORE_ALL_NS = -(2**61)
 
 
 @dataclass(frozen=True)
 class EnrolledPerson:
-    """embeddings: (n, D) float32, n >= 1, as the model gave them. cameras: (n,) indices, ELSEWHERE for other pictures."""
+    """embeddings: (n, D) float32, n >= 1, as the model gave them. cameras: (n,) indices; ELSEWHERE is none of them."""
 
     global_id: int
     name: str
@@ -99,6 +104,19 @@ class Entry:
         return newcomer_rate if self.closed else newcomer_rate / max(len(self.names), 1)
 
 
+def enrol(enrolment: Enrolment | None, gallery: Gallery, ledger: Ledger) -> None:
+    """Make everybody's identity, confirmed and before all others, and say so: the event's reason is the name."""
+    for person in enrolment.people if enrolment else ():
+        raw, cameras, counts = condensed(person, gallery.prototypes // 2)
+        row = gallery.create(person.global_id, ELSEWHERE, BEFORE_ALL_NS)
+        gallery.confirmed[row] = True
+        gallery.enrol(row, raw, cameras, counts.tolist())
+        gallery.show(row)
+        ledger.note(
+            EventKind.ENROLLED, person.global_id, reason=person.name, evidence={"embeddings": len(person.cameras)}
+        )
+
+
 def condensed(person: EnrolledPerson, most: int) -> tuple[Floats, tuple[int, ...], Doubles]:
     """At most `most` embeddings that stand for all: the most alike (of one camera, where there are) become one.
 
@@ -116,5 +134,3 @@ def condensed(person: EnrolledPerson, most: int) -> tuple[Floats, tuple[int, ...
         counts[a] += counts[b]
         del vectors[b], cameras[b], counts[b]
     return np.stack(vectors).astype(np.float32), tuple(cameras), np.array(counts)
-
-

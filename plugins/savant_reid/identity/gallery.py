@@ -40,7 +40,7 @@ class Gallery:
     """
 
     def __init__(self, capacity: int, prototypes: int, metric: Metric, search: Search) -> None:
-        self.capacity = capacity
+        self.capacity, self.prototypes = capacity, prototypes
         self.size = 0
         self.global_ids = np.zeros(capacity, np.int64)
         self.created_ns = np.zeros(capacity, np.int64)
@@ -87,7 +87,8 @@ class Gallery:
         n = len(raw)
         self._vectors[row, :n], self._camera[row, :n] = raw, cameras
         self._weight[row, :n] = np.minimum(weights, MOST_WEIGHT)
-        self._source[row, :n] = -np.arange(1, n + 1)
+        # Unlike any serial, and unlike those of whoever else is enrolled.
+        self._source[row, :n] = -(2**61) - 16 * self.global_ids[row] - np.arange(n)
         self.count[row] = self._enrolled[row] = n
 
     def remove(self, row: int) -> None:

@@ -166,7 +166,7 @@ class Metric:
         if self._matches > most:
             self._within *= most / self._matches
             self._matches = most
-        most = MEMORY * len(self.means)
+        most = MEMORY * len(self._counts)
         if self._totalled > most:
             self._total *= most / self._totalled
             self._totalled = most
@@ -207,5 +207,5 @@ class Metric:
 
 def unit(vectors: Floats) -> Floats:
     """(…, D) of unit length; zero stays zero."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, 1e-12), np.float32)
+    length = np.sqrt(np.einsum("...d,...d->...", vectors, vectors))
+    return np.asarray(vectors / np.maximum(length, 1e-12)[..., None], np.float32)

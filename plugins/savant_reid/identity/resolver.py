@@ -8,12 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from savant_reid.errors import DataError
 from savant_reid.identity.answers import Answers
+from savant_reid.identity.by_hand import Hands
 from savant_reid.identity.candidates import CandidateFinder
+from savant_reid.identity.constraints import Constraints
 from savant_reid.identity.crops import Crops
 from savant_reid.identity.crossings import Crossings
 from savant_reid.identity.decider import Decider
+from savant_reid.identity.enrolment import Enrolment, Entry, enrol
 from savant_reid.identity.gallery import Gallery
+from savant_reid.identity.hand_work import HandWork
 from savant_reid.identity.holders import Holders
 from savant_reid.identity.intake import Embeddings, Intake
 from savant_reid.identity.keeper import Keeper
@@ -53,6 +58,7 @@ class _Engine:
     keeper: Keeper
     answers: Answers
     second_thoughts: SecondThoughts
+    hand_work: HandWork
 
 
 class Resolver:
@@ -71,27 +77,36 @@ class Resolver:
         *,
         learned: Learned | None = None,
         on_end: Callable[[Tracklet, Floats], None] | None = None,
+        enrolment: Enrolment | None = None,
+        constraints: Constraints | None = None,
     ) -> None:
         """learned: what another resolver learned at this site. on_end: told of each tracklet that ends, with its crops.
+        enrolment: who is known by name from the start. constraints: what people have decided before.
 
         Embeddings of another length than those that were learned from are refused and counted.
         """
         self._topology = topology
         self._policy = policy or Policy()
         self._tuning = tuning or Tuning()
-        self._first_id = first_id
+        self._enrolment = enrolment
+        self._first_id = max([first_id, *(one + 1 for one in (enrolment.names if enrolment else ()))])
         self._clock = SiteClock()
         self._live = LiveTracks(len(topology.cameras), self._clock)
         self._holders = Holders(topology)
         self._ledger = Ledger(topology, self._clock)
         self._crossings = Crossings(self._live)
         self._embeddings = Embeddings()
+        self._embeddings.dimension = enrolment.dimension if enrolment else None
+        self._hands = Hands(constraints or Constraints(), topology, self._ledger.aliases)
         plain = Topology(topology.cameras, overlaps=[])
         self.transits = Transits(topology if self._tuning.topology else plain, learned=self._tuning.topology)
         self._learned = learned and learned.for_cameras(topology.cameras)
         self._on_end = on_end
         if self._learned is not None:
             self.transits.start_from(self._learned.transits)
+            if self._embeddings.dimension not in (None, self._learned.dimension):
+                found = f"{self._embeddings.dimension} for who is enrolled, {self._learned.dimension} in what was learned"
+                raise DataError(f"expected embeddings of one length, found {found}")
             self._embeddings.dimension = self._learned.dimension
         self._engine: _Engine | None = None
         self._areas: dict[int, float] = {}
@@ -114,6 +129,8 @@ class Resolver:
         engine = self._engine or self._start()
         self._track(seen, overlaps, engine)
         if engine is not None:
+            if self._hands.active:
+                engine.hand_work.heed(seen)
             self._learn(engine, engine.intake.take(batch, seen, overlaps, rows, vectors))
             self._decide(engine, seen)
             engine.keeper.sweep()
@@ -138,10 +155,13 @@ class Resolver:
             scores.start_from(self._learned.moments)
         search: Search = ExactSearch(dimension, self._policy.capacity)
         gallery = Gallery(self._policy.capacity, tuning.prototypes, metric, search)
+        entry = Entry(scores, self._enrolment, self._policy.similarity_threshold)
         finder = CandidateFinder(
-            gallery, search, metric, scores, self.transits, topology, live, holders, motion=tuning.motion
+            gallery, search, metric, scores, self.transits, topology, live, holders, entry, motion=tuning.motion
         )
-        keeper = Keeper(gallery, holders, self._ledger, self._policy, tuning)
+        keeper = Keeper(gallery, holders, self._ledger, self._policy, tuning, entry.names)
+        answers = Answers(gallery, holders, keeper, self._ledger, tuning, self._first_id, entry, self._hands)
+        enrol(self._enrolment, gallery, self._ledger)
         self._engine = _Engine(
             crops,
             metric,
@@ -150,10 +170,11 @@ class Resolver:
             Intake(live, crops, metric, scores, tuning, self._embeddings),
             SwapFinder(self._crossings, live, crops, metric, scores),
             Lessons(live, crops, gallery, metric, scores, self.transits, topology),
-            Decider(finder, holders, topology, tuning),
+            Decider(finder, holders, topology, tuning, self._hands),
             keeper,
-            Answers(gallery, holders, keeper, self._ledger, tuning, self._first_id),
-            SecondThoughts(gallery, search, metric, scores, self.transits, topology, holders),
+            answers,
+            SecondThoughts(gallery, search, metric, scores, self.transits, topology, holders, entry, self._hands),
+            HandWork(self._hands, answers, gallery, holders, live, self._ledger, topology, entry, self._renew),
         )
         return self._engine
 
@@ -228,7 +249,7 @@ class Resolver:
     def _exchange(self, swap: Swap, engine: _Engine) -> None:
         """Each of two people goes on on the other's track."""
         a, b = swap.a, swap.b
-        if a.slot < 0 or b.slot < 0 or (a.lost and b.lost):
+        if a.slot < 0 or b.slot < 0 or (a.lost and b.lost) or a.by_hand or b.by_hand:
             return
         self.cuts += 1
         self._live.exchange(a, b)
@@ -248,7 +269,7 @@ class Resolver:
     def _cut(self, cut: Cut, engine: _Engine) -> None:
         """The track goes on with somebody else: a new tracklet in its place; the old one is over."""
         old = cut.tracklet
-        if old.slot < 0:
+        if old.slot < 0 or old.by_hand:
             return
         self.cuts += 1
         self._live.remember_place(old)
@@ -265,6 +286,18 @@ class Resolver:
         engine.answers.lose(old)
         self._close(old, engine)
 
+    def _renew(self, old: Tracklet) -> Tracklet:
+        """The track goes on as a new tracklet that knows nothing of the old one, which is over."""
+        self._live.remember_place(old)
+        new = self._live.replace(old)
+        self._live.hungry_ns[new.slot] = 0
+        old.lost = True
+        if self._engine is not None:
+            self._engine.lessons.of(old)
+            self._engine.answers.lose(old)
+        self._close(old, self._engine)
+        return new
+
     def _decide(self, engine: _Engine, seen: Seen) -> None:
         due = self._due(seen)
         if not due:
@@ -278,11 +311,13 @@ class Resolver:
         tracklets = self._live.tracklets
         due = {t: None for slot in seen.slots[seen.slots >= 0].tolist() if (t := tracklets[slot]) and self._is_due(t)}
         for sharing in self._holders.crowded():
-            due.update(dict.fromkeys(sharing))
+            due.update(dict.fromkeys(t for t in sharing if not t.by_hand))
         chosen = sorted(due, key=lambda t: (t.asked_ns, t.serial))[:MOST_DUE]
         return sorted(chosen, key=lambda t: t.serial)
 
     def _is_due(self, tracklet: Tracklet) -> bool:
+        if tracklet.by_hand:
+            return False
         crops, asked = tracklet.crops, tracklet.asked_crops
         if not tracklet.global_id and crops > 0:
             # Time is up: it is decided with what there is; where there was no room for it, it asks again now and then.
@@ -336,6 +371,43 @@ class Resolver:
         lessons = engine.metric.learned(engine.gallery.size)
         learned = Learned(tuple(self._topology.cameras), lessons, engine.scores.learned(), self.transits.learned())
         return learned.without_rare()
+
+    def merge(self, old: int, new: int) -> int:
+        """Somebody says that `old` is `new`; returns the id that lives on (somebody enrolled keeps theirs).
+
+        An event `merged` with the reason "by hand"; never undone. Raises KeyError for an identity that is not held.
+        """
+        return self._by_hand(old).merge(old, new)
+
+    def split(self, global_id: int, camera: str, track_id: int) -> int:
+        """Somebody says that this track, which goes on, is not that identity; returns its new one.
+
+        Events `created` and `split` with the reason "by hand"; the two are never merged from now on. 0 where nobody new
+        can be named (a closed set, a full gallery). Raises KeyError if the track does not carry this identity.
+        """
+        return self._by_hand(global_id).split(global_id, camera, track_id)
+
+    def forget(self, global_id: int) -> None:
+        """Erase an identity, enrolled or not; an event `erased`. Raises KeyError for one that is not held."""
+        self._by_hand(global_id).forget(global_id)
+
+    def _by_hand(self, global_id: int) -> HandWork:
+        if self._engine is None:
+            raise KeyError(f"expected an identity that is held, found {global_id}")
+        return self._engine.hand_work
+
+    def present_id(self, global_id: int) -> int | None:
+        """What an identity is called now, or None if it is not (or no longer) here.
+
+        The last 100,000 merges are remembered (identity/aliases.py); an older id is taken for one that is gone.
+        """
+        present = self._ledger.aliases.present(global_id)
+        return present if self._engine and self._engine.gallery.row_of(present) is not None else None
+
+    @property
+    def enrolled(self) -> dict[int, str]:
+        """Names of those enrolled, by global_id."""
+        return self._enrolment.names if self._enrolment else {}
 
     def similarity(self) -> dict[str, dict[str, float]]:
         """What has been learned about similarities: mean, standard deviation and number of pairs of both kinds."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from savant_reid.identity.by_hand import Hands
+from savant_reid.identity.enrolment import ELSEWHERE, Entry
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.holders import Holders
 from savant_reid.identity.metric import Metric
@@ -55,9 +57,12 @@ class SecondThoughts:
         transits: Transits,
         topology: Topology,
         holders: Holders,
+        entry: Entry,
+        hands: Hands,
     ) -> None:
         self._gallery, self._search, self._metric, self._scores = gallery, search, metric, scores
         self._transits, self._topology, self._holders = transits, topology, holders
+        self._entry, self._hands = entry, hands
 
     def about(self, tracklet: Tracklet, now_ns: int) -> Merge | None:
         """The best merge of the identity of a tracklet that was just lost, if any is clear."""
@@ -65,16 +70,26 @@ class SecondThoughts:
         if row is None or self._gallery.count[row] not in (1, 2, 4, 8):
             return None
         look = self._metric.look(self._gallery.centroids(np.array([row])))
-        nearest = self._search.nearest(look, range(len(self._topology.cameras)), PER_CAMERA)
+        blocks = [*range(len(self._topology.cameras)), *([ELSEWHERE] if self._entry.names else [])]
+        nearest = self._search.nearest(look, blocks, PER_CAMERA)
         nats = self._scores.nats(nearest.similarities[0], 2)
         order = np.argsort(-nearest.similarities[0], kind="stable")[: MOST_CANDIDATES + 1]
         merges = [
             self._weigh(tracklet.global_id, int(nearest.owners[0, at]), float(nats[at]), now_ns)
             for at in order.tolist()
-            if nearest.owners[0, at] not in (0, tracklet.global_id) and nats[at] > LEAST_NATS
+            if nearest.owners[0, at] not in (0, tracklet.global_id)
+            and nats[at] > LEAST_NATS
+            and self._may_be(tracklet.global_id, int(nearest.owners[0, at]), float(nearest.similarities[0, at]))
         ]
         clear = [merge for merge in merges if merge is not None and merge.odds > CLEAR_ODDS]
         return max(clear, key=lambda merge: merge.odds, default=None)
+
+    def _may_be(self, a: int, b: int, similarity: float) -> bool:
+        """False for two who are enrolled, for too little likeness to one who is, and for what people have split."""
+        enrolled = [global_id for global_id in (a, b) if global_id in self._entry.names]
+        if len(enrolled) == 2 or self._hands.apart(a, b):
+            return False
+        return not enrolled or bool(self._entry.admits(enrolled, np.array([similarity]))[0])
 
     def _weigh(self, a: int, b: int, nats: float, now_ns: int) -> Merge | None:
         """One merge, or None if the two were in two places at once."""
@@ -94,6 +109,8 @@ class SecondThoughts:
         """Log rate of that identity turning up before that camera then."""
         visits = self._gallery.visits[row]
         before = visits[(visits[:, 0] != 0) & (visits[:, 3] <= at_ns + SLACK_NS)]
+        if int(self._gallery.global_ids[row]) in self._entry.names:
+            return math.log(self._entry.uniform_rate(self._transits.newcomer_rate(camera)))
         if not len(before):
             return NEVER
         last = before[int(np.argmax(before[:, 3]))]

@@ -18,8 +18,8 @@ BODY = 0.9
 # With fewer pairs than this the tail is that of a normal distribution around what is believed of them.
 LEAST_PAIRS = 100
 # Hosking's k: 0 is an exponential tail, above it the tail ends somewhere, below it is heavier. A few dozen values may
-# claim anything; similarities of embeddings fall off at least about exponentially, and no end is believed that is nearer
-# than a normal distribution's tail would have it (0.15 fits that one from its upper decile down to 1e-4).
+# claim anything; similarities of embeddings fall off about exponentially or faster, and no end is believed that is
+# nearer than a normal distribution's tail would have it (0.15 fits that one from its upper decile down to 1e-4).
 SHAPES = (-0.1, 0.15)
 
 
