@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from savant_reid.identity.enrolment import ELSEWHERE, Entry
 from savant_reid.identity.gallery import Gallery
@@ -23,10 +26,10 @@ from savant_reid.identity.transits import Transits
 # The clocks of two cameras are not exact to this.
 SLACK_NS = 300_000_000
 # Asked of every camera that somebody may have come from.
-PER_CAMERA = 6
+PER_CAMERA = 4
 # Only so many identities per tracklet are looked at closely; a look worth less than this is not looked at.
 MOST_CANDIDATES = 12
-LEAST_NATS = -4.0
+LEAST_NATS = -2.0
 # Somebody before an overlapping camera turns up in this one too at this rate, per second.
 HERE_RATE = 0.3
 
@@ -64,22 +67,33 @@ class Candidates:
         """The same, knowing that these are somebody else."""
         return replace(self, found=tuple(c for c in self.found if c.global_id not in global_ids))
 
-    def probability(self, global_id: int) -> float:
-        """Posterior probability of one identity, 0 (a newcomer) included."""
+    @cached_property
+    def _posterior(self) -> dict[int, float]:
+        """Probabilities that add up to one, 0 being a newcomer; its own identity, if it is alone in it, is that too."""
         logs = {candidate.global_id: candidate.log for candidate in self.found if candidate.global_id != self.alone}
         logs[0] = self.newcomer_log
-        asked = 0 if global_id == self.alone else global_id
-        if asked not in logs:
-            return 0.0
         highest = max(logs.values())
-        total = sum(math.exp(log - highest) for log in logs.values())
-        return math.exp(logs[asked] - highest) / total
+        shares = {global_id: math.exp(log - highest) for global_id, log in logs.items()}
+        total = sum(shares.values())
+        return {global_id: share / total for global_id, share in shares.items()}
+
+    def probability(self, global_id: int) -> float:
+        """Posterior probability of one identity, 0 (a newcomer) included."""
+        return self._posterior.get(0 if global_id == self.alone else global_id, 0.0)
 
     def walks(self) -> tuple[Walk, ...]:
         """Every explanation of where the tracklet came from."""
         known = [c for c in self.found if c.global_id != self.alone]
         walks = (Walk(c.global_id, c.arrival, self.probability(c.global_id)) for c in known)
         return (*walks, Walk(0, None, self.probability(0)))
+
+
+class _Found(NamedTuple):
+    """What a search has found for one probe: owners, similarities, and the cameras that saw them last; all (n,)."""
+
+    owners: NDArray[np.int64]
+    similarities: Floats
+    starts: NDArray[np.int64]
 
 
 class CandidateFinder:
@@ -103,56 +117,58 @@ class CandidateFinder:
         self._transits, self._topology, self._live, self._holders = transits, topology, live, holders
         self._entry, self._motion = entry, motion
 
-    def find(self, tracklets: Sequence[Tracklet], frame_areas: Sequence[float]) -> list[Candidates]:
-        """Candidates for tracklets of one camera."""
-        camera = tracklets[0].camera
-        newcomer_log = math.log(self._transits.newcomer_rate(camera))
-        lost = self._lost(camera)
-        shared = self._shared(camera)
-        looked = [t for t in tracklets if t.mean is not None]
-        looks = self._looks(looked, camera)
-        blocks = self._transits.possible_from(camera).tolist() + ([ELSEWHERE] if self._entry.names else [])
-        found: dict[Tracklet, list[Candidate]] = {}
-        if looked:
-            nearest = self._search.nearest(looks, blocks, PER_CAMERA)
-            starts = np.repeat(np.array(blocks, np.int64), PER_CAMERA)
-            for i, tracklet in enumerate(looked):
-                motion = self._motion_nats(tracklet, lost, frame_areas[tracklets.index(tracklet)])
-                near = self._near(tracklet, looks[i], nearest.owners[i], nearest.similarities[i], starts, motion)
-                found[tracklet] = near + self._here(tracklet, looks[i], shared)
+    def find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> list[Candidates]:
+        """Candidates for tracklets of any cameras, by one search for all. areas: pixels of a frame, by camera."""
+        cameras = sorted({tracklet.camera for tracklet in tracklets})
+        lost = {camera: self._lost(camera) for camera in cameras}
+        shared = {camera: self._shared(camera) for camera in cameras}
+        newcomer_logs = {camera: math.log(self._transits.newcomer_rate(camera)) for camera in cameras}
+        seen = [tracklet for tracklet in tracklets if tracklet.mean is not None]
+        near = dict(zip(seen, self._search_for(seen, cameras), strict=True)) if seen else {}
         result = []
-        for tracklet, area in zip(tracklets, frame_areas, strict=True):
-            mine = found.get(tracklet)
-            if mine is None:
-                mine = self._by_motion(tracklet, lost, area)
+        for tracklet in tracklets:
+            camera = tracklet.camera
+            motion = self._motion_nats(tracklet, lost[camera], areas[camera])
+            if tracklet in near:
+                look, found = near[tracklet]
+                mine = self._near(tracklet, look, found, motion) + self._here(tracklet, look, shared[camera])
+            else:
+                mine = self._by_motion(tracklet, motion)
             best = {c.global_id: c for c in sorted(mine, key=lambda c: c.log)}
             ranked = sorted(best.values(), key=lambda c: (-c.log, c.global_id))
-            result.append(Candidates(tuple(ranked), newcomer_log, self._alone(tracklet)))
+            result.append(Candidates(tuple(ranked), newcomer_logs[camera], self._alone(tracklet)))
         return result
+
+    def _search_for(self, tracklets: Sequence[Tracklet], cameras: Sequence[int]) -> Iterator[tuple[Floats, _Found]]:
+        """The look of each, and who in the gallery is most like it, camera by camera."""
+        looks = self._looks(tracklets)
+        blocks = self._transits.possible_from(cameras).tolist()
+        blocks += [ELSEWHERE] if self._entry.names else []
+        nearest = self._search.nearest(looks, blocks, PER_CAMERA)
+        starts = np.repeat(np.array(blocks, np.int64), PER_CAMERA)
+        for i, look in enumerate(looks):
+            yield look, _Found(nearest.owners[i], nearest.similarities[i], starts)
 
     def _alone(self, tracklet: Tracklet) -> int:
         row = self._gallery.row_of(tracklet.global_id) if tracklet.global_id else None
         return tracklet.global_id if row is not None and not self._gallery.count[row] else 0
 
-    def _looks(self, tracklets: Sequence[Tracklet], camera: int) -> Floats:
-        if not tracklets:
-            return np.zeros((0, self._metric.dimension), np.float32)
+    def _looks(self, tracklets: Sequence[Tracklet]) -> Floats:
         means = np.stack([t.mean for t in tracklets if t.mean is not None])
-        return self._metric.look(self._metric.centred(np.full(len(means), camera), means))
+        cameras = np.array([t.camera for t in tracklets], np.int64)
+        return self._metric.look(self._metric.centred(cameras, means))
 
     def _near(
-        self,
-        tracklet: Tracklet,
-        look: Floats,
-        owners: np.ndarray,
-        similarities: Floats,
-        starts: np.ndarray,
-        motion: dict[int, float],
+        self, tracklet: Tracklet, look: Floats, found_near: _Found, motion: Mapping[int, float]
     ) -> list[Candidate]:
         """Candidates from the gallery, and the tracklet's own identity, however it looks."""
+        owners, similarities, starts = found_near
         bucket = self._scores.bucket(tracklet.crops)
         nats = self._scores.nats(similarities, bucket)
-        worth = np.flatnonzero((owners > 0) & (nats > LEAST_NATS))
+        alike = nats > LEAST_NATS
+        if motion:
+            alike |= np.isin(owners, list(motion))
+        worth = np.flatnonzero(alike & (owners > 0))
         if not self._entry.is_open:
             worth = worth[self._entry.admits(owners[worth].tolist(), similarities[worth])]
         ids = owners[worth].tolist()
@@ -224,10 +240,10 @@ class CandidateFinder:
             if other is not tracklet and other.last_ns <= tracklet.first_ns
         }
 
-    def _by_motion(self, tracklet: Tracklet, lost: Sequence[Tracklet], area: float) -> list[Candidate]:
+    def _by_motion(self, tracklet: Tracklet, motion: Mapping[int, float]) -> list[Candidate]:
         """Candidates for somebody without a crop."""
         found = []
-        for global_id, nats in self._motion_nats(tracklet, lost, area).items():
+        for global_id, nats in motion.items():
             row = self._gallery.row_of(global_id)
             if row is None or not self._entry.admits([global_id], np.full(1, -1.0))[0]:
                 continue  # a look is asked for
@@ -251,7 +267,7 @@ class CandidateFinder:
         for other in shared:
             if other.global_id == tracklet.global_id:
                 continue
-            theirs = self._looks([other], other.camera)[0]
+            theirs = self._looks([other])[0]
             similarity = np.array([theirs @ look])
             if not self._entry.admits([other.global_id], similarity)[0]:
                 continue

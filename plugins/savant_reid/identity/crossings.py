@@ -31,13 +31,17 @@ LOOKS_EVERY_NS = 200_000_000
 
 @dataclass(eq=False)
 class Crossing:
-    """Two tracklets whose boxes lay over one another from start_ns to last_ns, site time."""
+    """Two tracklets whose boxes lay over one another from start_ns to last_ns, site time.
+
+    over: they are apart. judged: what there was to go by when it was last judged.
+    """
 
     a: Tracklet
     b: Tracklet
     start_ns: int
     last_ns: int
     over: bool = False
+    judged: tuple[int, ...] = ()
 
     @property
     def middle_ns(self) -> int:

@@ -71,12 +71,7 @@ class Decider:
         return [self._verdict(tracklet, candidates, chosen) for tracklet, candidates in found.items()]
 
     def _find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> Found:
-        by_camera: dict[int, list[Tracklet]] = {}
-        for tracklet in tracklets:
-            by_camera.setdefault(tracklet.camera, []).append(tracklet)
-        found: Found = {}
-        for camera, group in by_camera.items():
-            found.update(zip(group, self._finder.find(group, [areas[camera]] * len(group)), strict=True))
+        found = dict(zip(tracklets, self._finder.find(tracklets, areas), strict=True)) if tracklets else {}
         if self._hands.active:
             found = {t: candidates.without(self._hands.forbidden(t)) for t, candidates in found.items()}
         return found

@@ -110,6 +110,7 @@ class Resolver:
             self._embeddings.dimension = self._learned.dimension
         self._engine: _Engine | None = None
         self._areas: dict[int, float] = {}
+        self._doubts: list[Tracklet] = []  # lost in this batch
         self.cuts = 0  # times that a track had swapped persons
 
     def resolve(self, batch: Sequence[Sightings]) -> list[Decision]:
@@ -131,6 +132,7 @@ class Resolver:
         if engine is not None:
             if self._hands.active:
                 engine.hand_work.heed(seen)
+            self._reconsider(engine)
             self._learn(engine, engine.intake.take(batch, seen, overlaps, rows, vectors))
             self._decide(engine, seen)
             engine.keeper.sweep()
@@ -210,13 +212,16 @@ class Resolver:
         if engine is not None:
             engine.lessons.of(tracklet)
             engine.answers.lose(tracklet)
-            if self._tuning.second_thoughts:
-                self._reconsider(tracklet, engine)
+            self._doubts.append(tracklet)
 
-    def _reconsider(self, tracklet: Tracklet, engine: _Engine) -> None:
-        """Has the identity of a tracklet that was just lost been known under another name?"""
-        merge = engine.second_thoughts.about(tracklet, self._clock.now_ns)
-        if merge is not None:
+    def _reconsider(self, engine: _Engine) -> None:
+        """Have the identities of tracklets that were just lost been known under other names?"""
+        lost, self._doubts = self._doubts, []
+        if not self._tuning.second_thoughts:
+            return
+        for merge in engine.second_thoughts.about(lost, self._clock.now_ns):
+            if engine.gallery.row_of(merge.old) is None or engine.gallery.row_of(merge.new) is None:
+                continue  # merged away by the one before
             evidence = {"log_odds": merge.odds, "nats": merge.nats}
             engine.answers.merge(merge.old, merge.new, None, "second thoughts: one person", evidence)
 
@@ -327,21 +332,20 @@ class Resolver:
         waited = self._clock.now_ns - tracklet.asked_ns >= self._tuning.redecide_s * 1e9
         if crops == asked:
             return waited and tracklet.unmatched is Reason.GALLERY_FULL
-        if asked < 0 or crops <= 3 or crops >= 1.5 * asked:
+        if asked < 0 or crops >= max(2, 2 * asked):
             return True
-        return (tracklet.ambiguous or not tracklet.global_id) and waited
+        unclear = tracklet.ambiguous or not tracklet.global_id
+        return unclear and (crops <= 3 or waited)
 
     def _decisions(self, seen: Seen) -> list[Decision]:
         tracklets = self._live.tracklets
         decisions = []
-        counts = self._ledger.counts
         for slot, camera in zip(seen.slots.tolist(), seen.cameras.tolist(), strict=True):
             tracklet = tracklets[slot] if slot >= 0 else None
             decision = tracklet.decision if tracklet is not None else None
-            if decision is None:
-                decision = self._say(tracklet, camera)
-            counts[decision.state.value] += 1
-            decisions.append(decision)
+            decisions.append(decision or self._say(tracklet, camera))
+        for state, count in Counter(decision.state for decision in decisions).items():
+            self._ledger.counts[state.value] += count
         return decisions
 
     def _say(self, tracklet: Tracklet | None, camera: int) -> Decision:

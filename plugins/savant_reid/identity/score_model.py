@@ -70,28 +70,39 @@ class Pairs:
         self.before: dict[int | None, Moments] = {}  # by bucket (None: all), from earlier recordings
         self.size = 0
         self._next = 0
+        self._metric: Metric | None = None
+        self._fresh: list[int] = []  # not looked at yet
 
     def add(self, a: Look, b: Look, weight: float, bucket: int, metric: Metric) -> None:
         at = self._next
         for side, look in enumerate((a, b)):
             self._raw[side, at], self._camera[side, at] = look.raw, look.camera
         self.weight[at], self.bucket[at] = weight, bucket
-        self.similarity[at] = self._similarities(metric, slice(at, at + 1))[0]
+        self._metric = metric
+        self._fresh.append(at)
         self._next = (at + 1) % PAIRS
         self.size = max(self.size, at + 1)
 
     def look_again(self, metric: Metric) -> None:
-        self.similarity[: self.size] = self._similarities(metric, slice(self.size))
+        """The metric has changed."""
+        self._metric = metric
+        self._fresh = list(range(self.size))
+        self.catch_up()
 
-    def _similarities(self, metric: Metric, at: slice) -> Doubles:
-        looks = [metric.look(metric.centred(self._camera[side, at], self._raw[side, at])) for side in (0, 1)]
-        return np.asarray(np.einsum("nd,nd->n", *looks), np.float64)
+    def catch_up(self) -> None:
+        """Work out the similarities of pairs that are new: all at once, which costs a fraction."""
+        metric, at = self._metric, np.array(self._fresh, np.int64)
+        if metric is not None and len(at):
+            looks = [metric.look(metric.centred(self._camera[side, at], self._raw[side, at])) for side in (0, 1)]
+            self.similarity[at] = np.einsum("nd,nd->n", *looks)
+        self._fresh = []
 
     def moments(self, mean: float, std: float, bucket: int | None = None) -> tuple[float, float]:
         """Weighted mean and standard deviation of a bucket (None: all), beside a prior worth PRIOR_PAIRS pairs.
 
         Winsorised: pairs further out than two and a half deviations count as if they were there.
         """
+        self.catch_up()
         mean, std, worth = self.before.get(bucket, NOTHING_BEFORE).beside(mean, std, PRIOR_PAIRS)
         n = self.size
         weight = self.weight[:n] if bucket is None else self.weight[:n] * (self.bucket[:n] == bucket)
@@ -108,6 +119,7 @@ class Pairs:
 
     def learned(self, bucket: int | None) -> Moments:
         """What is known of a bucket (None: all), earlier recordings included; 0 pairs where nothing is."""
+        self.catch_up()
         before = self.before.get(bucket, NOTHING_BEFORE)
         n = self.size
         weight = self.weight[:n] if bucket is None else self.weight[:n] * (self.bucket[:n] == bucket)
@@ -184,8 +196,8 @@ class ScoreModel:
 
     def nats(self, similarities: Floats | Doubles, bucket: int) -> Doubles:
         """log p(similarity | same person) / p(similarity | strangers), of any shape; rises with the similarity."""
-        at = np.clip((np.asarray(similarities, np.float64) + 1.0) / STEP, 0, len(GRID) - 1)
-        return np.asarray(self._nats[bucket][np.rint(np.nan_to_num(at)).astype(np.int64)])
+        at = np.clip((similarities + np.float32(1.0)) / STEP + 0.5, 0, len(GRID) - 1).astype(np.int64)
+        return np.asarray(self._nats[bucket][at])
 
     def refit(self) -> None:
         self._fresh = 0

@@ -9,9 +9,11 @@ time stay apart, unless their cameras do.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from savant_reid.identity.by_hand import Hands
 from savant_reid.identity.enrolment import ELSEWHERE, Entry
@@ -24,6 +26,8 @@ from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.transits import Transits
 
+Int64s = NDArray[np.int64]
+Floats = NDArray[np.float32]
 # Log-odds asked of a merge: it is harder to undo than to do without.
 CLEAR_ODDS = 2.5
 PER_CAMERA = 2
@@ -64,22 +68,31 @@ class SecondThoughts:
         self._transits, self._topology, self._holders = transits, topology, holders
         self._entry, self._hands = entry, hands
 
-    def about(self, tracklet: Tracklet, now_ns: int) -> Merge | None:
-        """The best merge of the identity of a tracklet that was just lost, if any is clear."""
-        row = self._gallery.row_of(tracklet.global_id) if tracklet.global_id else None
-        if row is None or self._gallery.count[row] not in (1, 2, 4, 8):
-            return None
-        look = self._metric.look(self._gallery.centroids(np.array([row])))
+    def about(self, tracklets: Sequence[Tracklet], now_ns: int) -> list[Merge]:
+        """The best merges of the identities of tracklets that were just lost, where any is clear."""
+        ids = dict.fromkeys(t.global_id for t in tracklets if t.global_id)
+        rows = {i: row for i in ids if (row := self._gallery.row_of(i)) is not None}
+        rows = {i: row for i, row in rows.items() if self._gallery.count[row] in (1, 2, 4, 8)}
+        if not rows:
+            return []
+        looks = self._metric.look(self._gallery.centroids(np.array(list(rows.values()))))
         blocks = [*range(len(self._topology.cameras)), *([ELSEWHERE] if self._entry.names else [])]
-        nearest = self._search.nearest(look, blocks, PER_CAMERA)
-        nats = self._scores.nats(nearest.similarities[0], 2)
-        order = np.argsort(-nearest.similarities[0], kind="stable")[: MOST_CANDIDATES + 1]
+        nearest = self._search.nearest(looks, blocks, PER_CAMERA)
+        found = (
+            self._best(global_id, nearest.owners[i], nearest.similarities[i], now_ns)
+            for i, global_id in enumerate(rows)
+        )
+        return [merge for merge in found if merge is not None]
+
+    def _best(self, global_id: int, owners: Int64s, similarities: Floats, now_ns: int) -> Merge | None:
+        nats = self._scores.nats(similarities, 2)
+        order = np.argsort(-similarities, kind="stable")[: MOST_CANDIDATES + 1]
         merges = [
-            self._weigh(tracklet.global_id, int(nearest.owners[0, at]), float(nats[at]), now_ns)
+            self._weigh(global_id, int(owners[at]), float(nats[at]), now_ns)
             for at in order.tolist()
-            if nearest.owners[0, at] not in (0, tracklet.global_id)
+            if owners[at] not in (0, global_id)
             and nats[at] > LEAST_NATS
-            and self._may_be(tracklet.global_id, int(nearest.owners[0, at]), float(nearest.similarities[0, at]))
+            and self._may_be(global_id, int(owners[at]), float(similarities[at]))
         ]
         clear = [merge for merge in merges if merge is not None and merge.odds > CLEAR_ODDS]
         return max(clear, key=lambda merge: merge.odds, default=None)

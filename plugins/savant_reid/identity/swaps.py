@@ -57,7 +57,7 @@ class SwapFinder:
         """Crossings over whose looks say that the two were exchanged."""
         found: list[Swap] = []
         for crossing in self._crossings.due(now_ns):
-            if self._busy(crossing, found):
+            if self._busy(crossing, found) or not self._is_new(crossing, now_ns):
                 continue
             verdict = self._judge(crossing, now_ns)
             if verdict is None:
@@ -76,6 +76,16 @@ class SwapFinder:
             for since_ns in self._stranger_since(tracklet)
         ]
 
+    def _is_new(self, crossing: Crossing, now_ns: int) -> bool:
+        """There is more to go by than last time."""
+        a, b = crossing.a, crossing.b
+        gone = (tracklet.slot < 0 or tracklet.lost for tracklet in (a, b))
+        known = (a.crops, b.crops, int(now_ns - crossing.last_ns > WAIT_NS), *map(int, gone))
+        if known == crossing.judged:
+            return False
+        crossing.judged = known
+        return True
+
     def _busy(self, crossing: Crossing, found: list[Swap]) -> bool:
         """One of the two has just been exchanged: its crops are no longer where they were."""
         return any(t in (swap.a, swap.b) for swap in found for t in (crossing.a, crossing.b))
@@ -83,10 +93,12 @@ class SwapFinder:
     def _judge(self, crossing: Crossing, now_ns: int) -> float | None:
         """Log-odds that the two were exchanged, or None while it is too early to say."""
         a, b = crossing.a, crossing.b
+        after_a, after_b = (self._look(t, crossing.last_ns, FAR_FUTURE_NS) for t in (a, b))
+        if after_a is None and after_b is None:
+            return None
         before_a, before_b = self._look(a, 0, crossing.start_ns), self._look(b, 0, crossing.start_ns)
         if before_a is None or before_b is None:
             return -FAR_FUTURE_NS  # nothing to compare with, now or later
-        after_a, after_b = (self._look(t, crossing.last_ns, FAR_FUTURE_NS) for t in (a, b))
         nats = SWAP_ODDS
         for after, own, other in ((after_a, before_a, before_b), (after_b, before_b, before_a)):
             if after is not None:
@@ -98,8 +110,6 @@ class SwapFinder:
             (look is not None and (look[1] >= ENOUGH_CROPS or waited)) or tracklet.slot < 0 or tracklet.lost
             for look, tracklet in ((after_a, a), (after_b, b))
         )
-        if after_a is None and after_b is None:
-            return None
         return nats if complete or (abs(nats) > CLEAR_NATS and after_a and after_b) else None
 
     def _look(self, tracklet: Tracklet, since_ns: int, until_ns: int) -> tuple[Floats, int] | None:

@@ -13,6 +13,7 @@ seen before come at a rate that each camera learns.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,9 +108,9 @@ class Transits:
         site = (self.newcomers.sum() + n * NEWCOMERS_PER_S * NEWCOMERS_WEIGHT_S) / (n * (seconds + NEWCOMERS_WEIGHT_S))
         return float((self.newcomers[camera] + site * NEWCOMERS_WEIGHT_S) / (seconds + NEWCOMERS_WEIGHT_S))
 
-    def possible_from(self, end: int) -> NDArray[np.int64]:
-        """Cameras from which somebody may come to `end`."""
-        return np.flatnonzero(self._rates[:, end].max(axis=1) > 0.0)
+    def possible_from(self, ends: Sequence[int]) -> NDArray[np.int64]:
+        """Cameras from which somebody may come to any of `ends`."""
+        return np.flatnonzero(self._possible[:, ends].any(axis=1))
 
     def walk(self, start: int, end: int, gap_s: float, probability: float) -> None:
         """Somebody came from `start` to `end`, as far as we can tell."""
@@ -150,6 +151,7 @@ class Transits:
         arrived = np.einsum("ab,abt->at", where, np.cumsum(when, axis=2) - 0.5 * when)
         missing = np.clip(1.0 - arrived, 0.05, 1.0)
         self._rates = where[:, :, None] * (when / self._widths) / missing[:, None, :]
+        self._possible = self._rates.max(axis=2) > 0.0
 
     def shares(self) -> Doubles:
         """(n, n) of those who leave camera a, the share that goes to b; the rest leaves the site."""
