@@ -37,6 +37,7 @@ def identity_metrics(
     counts = resolver.counts
     return {
         "identities": resolver.identities,
+        "enrolled": {name: global_id for global_id, name in resolver.enrolled.items()},
         "events": {kind: count for kind, count in sorted(counts.items()) if kind not in _STATES},
         "decisions": {state: counts[state] for state in _STATES},
         "embeddings": embeddings,

@@ -82,7 +82,8 @@ class Watchlist(_Strict):
 class Identity(_Strict):
     """How identities are decided and kept; see identity.policy.
 
-    enrolled: the people of a closed set, an enrolment file (relative to site.yml).
+    enrolled: the people of a closed set, an enrolment file (relative to site.yml). similarity_threshold: for who wants
+    one: no match below it.
     """
 
     policy: Literal["open_set", "closed_set"] = "open_set"
@@ -91,6 +92,8 @@ class Identity(_Strict):
     capacity: int = Field(default=100_000, ge=1, le=MOST_IDENTITIES)
     enrolled: str | None = Field(default=None, min_length=1)
     watchlist: Watchlist | None = None
+    similarity_threshold: float | None = Field(default=None, ge=-1, le=1)
+    calibration: str | None = Field(default=None, min_length=1)  # what `savant-reid calibrate` wrote; relative too
 
 
 class Site(_Strict):
@@ -113,6 +116,11 @@ class Site(_Strict):
     def watchlist_path(self) -> Path | None:
         """The enrolment file of the watchlist."""
         return None if self.identity.watchlist is None else self._folder / self.identity.watchlist.enrolled
+
+    @property
+    def calibration_path(self) -> Path | None:
+        """What the engine starts from."""
+        return None if self.identity.calibration is None else self._folder / self.identity.calibration
 
     @property
     def watchlist(self) -> Watchlist | None:
@@ -141,14 +149,9 @@ class Site(_Strict):
         return Topology(list(self.cameras), windows, self.overlaps)
 
     def policy(self) -> Policy:
-        """The identity section in the core's own words.
-
-        Raises ConfigError for a policy that the core cannot follow yet: it must not pass for an open set.
-        """
+        """The identity section in the core's own words; who is enrolled is in a file (site_people.load_enrolment)."""
         asked = self.identity
-        if asked.policy != "open_set" or asked.watchlist is not None:
-            raise ConfigError("identity: a closed set or a watchlist is not carried out yet; expected policy: open_set")
-        return Policy(asked.target_fpir, asked.retention, asked.capacity)
+        return Policy(asked.target_fpir, asked.retention, asked.capacity, asked.similarity_threshold)
 
 
 def load_site(path: Path) -> Site:
@@ -206,7 +209,8 @@ def moved_site(site: Site, source: Path, target: Path) -> Site:
     identity, watchlist = site.identity, site.identity.watchlist
     enrolled = identity.enrolled and moved(identity.enrolled)
     watchlist = watchlist and watchlist.model_copy(update={"enrolled": moved(watchlist.enrolled)})
-    identity = identity.model_copy(update={"enrolled": enrolled, "watchlist": watchlist})
+    calibration = identity.calibration and moved(identity.calibration)
+    identity = identity.model_copy(update={"enrolled": enrolled, "watchlist": watchlist, "calibration": calibration})
     return site.model_copy(update={"cameras": cameras, "identity": identity}).in_folder(target)
 
 

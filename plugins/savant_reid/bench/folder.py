@@ -11,7 +11,7 @@ import numpy as np
 from savant_reid.bench.matching import match_boxes
 from savant_reid.bench.rows import NOBODY, Int64s
 from savant_reid.bench.source import LabelledMoment
-from savant_reid.errors import DataError
+from savant_reid.errors import ConfigError, DataError
 from savant_reid.evaluation.tracks import NONE, Tracks, read_tracks
 from savant_reid.identity.policy import Policy
 from savant_reid.identity.topology import Topology
@@ -52,6 +52,9 @@ class FolderSource:
         return self._site.topology()
 
     def policy(self) -> Policy:
+        identity = self._site.identity
+        if identity.policy != "open_set" or identity.watchlist is not None:
+            raise ConfigError("identity: expected an open set without a watchlist, which is what is measured here")
         return self._site.policy()
 
     def moments(self) -> Iterator[LabelledMoment]:

@@ -10,20 +10,26 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from savant_reid.identity.constraints import Constraints
 from savant_reid.identity.resolver import Resolver
 from savant_reid.site import load_site
+from savant_reid.site_people import load_enrolment
 
 _lock = threading.Lock()
 _resolvers: dict[Path, Resolver] = {}
 
 
-def resolver_for(site_file: str | Path) -> Resolver:
-    """The resolver of a site, made at the first call. Raises ConfigError if the site file is wrong."""
+def resolver_for(site_file: str | Path, constraints: Constraints | None = None) -> Resolver:
+    """The resolver of a site, made at the first call, which may say what people have decided before (constraints).
+
+    Raises ConfigError if the site file is wrong, DataError if its enrolment file is.
+    """
     path = Path(site_file).resolve()
     with _lock:
         if path not in _resolvers:
             site = load_site(path)
-            _resolvers[path] = Resolver(site.topology(), site.policy())
+            people = load_enrolment(site)
+            _resolvers[path] = Resolver(site.topology(), site.policy(), enrolment=people, constraints=constraints)
         return _resolvers[path]
 
 

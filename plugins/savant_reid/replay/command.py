@@ -32,6 +32,11 @@ ORDERS = ("auto", "recorded", "time")
     help="Take the rows as recorded, or sort them by time; auto sorts a file that is sorted by camera.",
 )
 @click.option("--embedding-model", metavar="NAME", help="The model, for a file that does not name it.")
+@click.option(
+    "--corrections",
+    type=click.Path(path_type=Path),
+    help="Keep to what people have decided: a corrections.jsonl as savant-reid gallery merge and split write it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json when done.")
 def replay_command(
     recording: Path,
@@ -41,6 +46,7 @@ def replay_command(
     truth: Path | None,
     order: str,
     embedding_model: str | None,
+    corrections: Path | None,
     as_json: bool,
 ) -> None:
     """Decide again who is who from recorded sightings: the same input, the same bytes out.
@@ -59,9 +65,8 @@ def replay_command(
                 # Not before: while a recording is looked through or sorted, an interrupt just ends it.
                 stack.enter_context(stop_on_signal(stopped))
 
-            request = ReplayRequest(
-                recording, out, site, truth, force, order, embedding_model, stopped.is_set, begin, _advance(bar)
-            )
+            named = (recording, out, site, truth, force, order, embedding_model, corrections)
+            request = ReplayRequest(*named, stopped.is_set, begin, _advance(bar))
             metrics = replay(request)
     except SavantReidError as error:
         raise click.ClickException(str(error)) from error

@@ -18,6 +18,7 @@ from typing import Any
 from savant_reid.errors import ConfigError, OutputError
 from savant_reid.evaluation.tracks import read_tracks
 from savant_reid.hosts.local.gst import redact
+from savant_reid.identity.constraints import Constraints
 from savant_reid.identity.types import Decision
 from savant_reid.pyfuncs import shared
 from savant_reid.records import FrameRecord, Sink
@@ -36,13 +37,16 @@ from savant_reid.sinks.metrics import write_metrics
 from savant_reid.sinks.run_folder import METRICS, SIGHTINGS, SITE, TRUTH, Copy, check_inputs, prepare_run_folder
 from savant_reid.sinks.tracks import TracksSink
 from savant_reid.site import Site, load_site, moved_site, site_document
+from savant_reid.site_corrections import load_constraints
+from savant_reid.site_people import load_enrolment
 
 
 @dataclass(frozen=True)
 class ReplayRequest:
     """site: by default the site.yml beside the recording. order: `recorded` takes the rows as they come, `time` sorts
-    them, `auto` sorts what is sorted by camera. begin: called with the number of rows when the replay proper begins.
-    stopped: asked before each batch. progress: called with the rows done and the time of the stream."""
+    them, `auto` sorts what is sorted by camera. corrections: a file of what people have decided, to be kept to. begin:
+    called with the number of rows when the replay proper begins. stopped: asked before each batch. progress: called
+    with the rows done and the time of the stream."""
 
     recording: Path
     out: Path
@@ -51,6 +55,7 @@ class ReplayRequest:
     force: bool = False
     order: str = "auto"
     embedding_model: str | None = None
+    corrections: Path | None = None
     stopped: Callable[[], bool] = lambda: False
     begin: Callable[[int], None] = lambda _: None
     progress: Callable[[int, int], None] = lambda _rows, _time_ns: None
@@ -71,9 +76,12 @@ def replay(request: ReplayRequest) -> dict[str, Any]:
     recording = open_recording(request.recording, request.embedding_model)
     site_file = _site_file(request, recording)
     site = load_site(site_file)
+    load_enrolment(site, recording.embedding_model)
     truth = read_tracks(request.truth) if request.truth else None
     cameras = list(site.cameras)
-    inputs = [request.recording, *recording.paths, site_file, *([request.truth] if request.truth else [])]
+    constraints = load_constraints(request.corrections, cameras) if request.corrections else None
+    named = [path for path in (request.truth, request.corrections) if path is not None]
+    inputs = [request.recording, *recording.paths, site_file, *named]
     copies = _copies(request, site, site_file)
     check_inputs(request.out, cameras, inputs, copies)
     found = scan(recording, cameras, site_file)
@@ -82,7 +90,7 @@ def replay(request: ReplayRequest) -> dict[str, Any]:
         _link(recording, request.out)
         request.begin(known.rows)
         try:
-            metrics = _Replay(request, ordered, known, site).run()
+            metrics = _Replay(request, ordered, known, site, constraints).run()
         finally:
             shared.forget(request.out / SITE)
     if truth is not None and not metrics["stopped_early"]:
@@ -93,12 +101,14 @@ def replay(request: ReplayRequest) -> dict[str, Any]:
 
 
 class _Replay:
-    def __init__(self, request: ReplayRequest, recording: Recording, known: Scan, site: Site) -> None:
+    def __init__(
+        self, request: ReplayRequest, recording: Recording, known: Scan, site: Site, constraints: Constraints | None
+    ) -> None:
         self._request, self._recording, self._known, self._site = request, recording, known, site
         self._cameras = list(site.cameras)
         # The resolver that a run with this site file would have, and a new one.
         shared.forget(request.out / SITE)
-        self._resolver = shared.resolver_for(request.out / SITE)
+        self._resolver = shared.resolver_for(request.out / SITE, constraints)
         self._refused: Counter[str] = Counter()
         self._empty = EmptyFrames(known.gaps, self._cameras, known.sizes, recording.dimension)
         self._counts = _Counts()

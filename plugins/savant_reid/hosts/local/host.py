@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 class HostRun:
     """What to run.
 
+    accept: called with the name of the embedding model, before anything is written; raises to refuse it.
     prepare: called once everything that can be refused has been tried (sources, models, ports), before anything is
     written. sinks: makes the sinks, given the name of the embedding model. progress: called with each finished batch.
     """
@@ -41,6 +42,7 @@ class HostRun:
     out: Path
     prepare: Callable[[], None]
     sinks: Callable[[str], Sink]
+    accept: Callable[[str], object] = lambda _: None
     serve_rtsp_port: int | None = None
     progress: Callable[[Sequence[Frame]], None] = lambda _: None
 
@@ -77,9 +79,10 @@ def run_host(run: HostRun) -> HostResult:
         if pipeline.embedder is None:
             raise ConfigError(f"{run.module.path}: pipeline.elements: expected an nvinfer@attribute_model, found none")
         rtsp = _rtsp_server(run, stack)
+        model = f"{pipeline.embedder.name} sha256:{pipeline.embedder.sha256}"
+        run.accept(model)
         run.prepare()
         outputs = _outputs(run, pipeline, rtsp, stack)
-        model = f"{pipeline.embedder.name} sha256:{pipeline.embedder.sha256}"
         sink = run.sinks(model)
         stack.callback(sink.close)
         counts: Counter[str] = Counter()
