@@ -14,6 +14,7 @@ import click
 
 from savant_reid import __version__
 from savant_reid.bench.command import bench_command
+from savant_reid.calibration.command import calibrate_command
 from savant_reid.errors import SavantReidError
 from savant_reid.evaluation.command import evaluate_command
 from savant_reid.gallery.decisions_command import gallery_command
@@ -35,6 +36,7 @@ def main(verbose: bool) -> None:
 main.add_command(evaluate_command)
 main.add_command(gallery_command)
 main.add_command(bench_command)
+main.add_command(calibrate_command)
 main.add_command(replay_command)
 main.add_command(topology_group)
 
