@@ -24,6 +24,7 @@ from savant_reid.sinks.folder_sink import open_run_sinks
 from savant_reid.sinks.metrics import write_metrics
 from savant_reid.sinks.run_folder import METRICS, SITE, check_inputs, prepare_run_folder
 from savant_reid.site import Site
+from savant_reid.site_learned import load_learned
 from savant_reid.site_people import load_enrolment
 
 
@@ -64,7 +65,7 @@ def run(request: RunRequest) -> dict[str, Any]:
         out=request.out,
         prepare=lambda: prepare_run_folder(request.out, request.force, copies),
         sinks=lambda model: open_run_sinks(request.out, site.site, model),
-        accept=lambda model: load_enrolment(site, model),
+        accept=lambda model: (load_enrolment(site, model), load_learned(site, model)),
         serve_rtsp_port=request.serve_rtsp_port,
         progress=request.progress,
     )

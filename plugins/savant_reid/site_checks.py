@@ -29,13 +29,17 @@ def site_problems(site: Site) -> Iterator[Problem]:
 
 
 def missing_files(site: Site) -> Iterator[Problem]:
-    """Enrolment files that are not there."""
+    """Enrolment files and a calibration that are not there."""
     for location, path in (
         (("identity", "enrolled"), site.enrolled_path),
         (("identity", "watchlist", "enrolled"), site.watchlist_path),
     ):
         if path is not None and not path.is_file():
             yield location, f"expected an enrolment file (savant-reid gallery enrol writes one), found none at {path}"
+    calibration = site.calibration_path
+    if calibration is not None and not calibration.is_file():
+        text = f"expected a calibration (savant-reid calibrate writes one), found none at {calibration}"
+        yield ("identity", "calibration"), f"{text}; leave the key out until then"
 
 
 def _policy_problems(site: Site) -> Iterator[Problem]:

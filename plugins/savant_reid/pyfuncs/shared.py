@@ -13,6 +13,7 @@ from pathlib import Path
 from savant_reid.identity.constraints import Constraints
 from savant_reid.identity.resolver import Resolver
 from savant_reid.site import load_site
+from savant_reid.site_learned import load_learned
 from savant_reid.site_people import load_enrolment
 
 _lock = threading.Lock()
@@ -29,7 +30,13 @@ def resolver_for(site_file: str | Path, constraints: Constraints | None = None) 
         if path not in _resolvers:
             site = load_site(path)
             people = load_enrolment(site)
-            _resolvers[path] = Resolver(site.topology(), site.policy(), enrolment=people, constraints=constraints)
+            _resolvers[path] = Resolver(
+                site.topology(),
+                site.policy(),
+                learned=load_learned(site),
+                enrolment=people,
+                constraints=constraints,
+            )
         return _resolvers[path]
 
 

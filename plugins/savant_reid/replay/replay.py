@@ -38,6 +38,7 @@ from savant_reid.sinks.run_folder import METRICS, SIGHTINGS, SITE, TRUTH, Copy, 
 from savant_reid.sinks.tracks import TracksSink
 from savant_reid.site import Site, load_site, moved_site, site_document
 from savant_reid.site_corrections import load_constraints
+from savant_reid.site_learned import load_learned
 from savant_reid.site_people import load_enrolment
 
 
@@ -77,6 +78,7 @@ def replay(request: ReplayRequest) -> dict[str, Any]:
     site_file = _site_file(request, recording)
     site = load_site(site_file)
     load_enrolment(site, recording.embedding_model)
+    load_learned(site, recording.embedding_model)
     truth = read_tracks(request.truth) if request.truth else None
     cameras = list(site.cameras)
     constraints = load_constraints(request.corrections, cameras) if request.corrections else None
