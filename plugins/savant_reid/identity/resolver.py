@@ -220,8 +220,6 @@ class Resolver:
         if not self._tuning.second_thoughts:
             return
         for merge in engine.second_thoughts.about(lost, self._clock.now_ns):
-            if engine.gallery.row_of(merge.old) is None or engine.gallery.row_of(merge.new) is None:
-                continue  # merged away by the one before
             evidence = {"log_odds": merge.odds, "nats": merge.nats}
             engine.answers.merge(merge.old, merge.new, None, "second thoughts: one person", evidence)
 

@@ -9,7 +9,7 @@ time stay apart, unless their cameras do.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,21 +68,24 @@ class SecondThoughts:
         self._transits, self._topology, self._holders = transits, topology, holders
         self._entry, self._hands = entry, hands
 
-    def about(self, tracklets: Sequence[Tracklet], now_ns: int) -> list[Merge]:
-        """The best merges of the identities of tracklets that were just lost, where any is clear."""
+    def about(self, tracklets: Sequence[Tracklet], now_ns: int) -> Iterator[Merge]:
+        """The best merges of the identities of tracklets that were just lost, where any is clear.
+
+        Each is weighed when it is asked for, with the one before carried out: two people who were here together may
+        both look like a third.
+        """
         ids = dict.fromkeys(t.global_id for t in tracklets if t.global_id)
         rows = {i: row for i in ids if (row := self._gallery.row_of(i)) is not None}
         rows = {i: row for i, row in rows.items() if self._gallery.count[row] in (1, 2, 4, 8)}
         if not rows:
-            return []
+            return
         looks = self._metric.look(self._gallery.centroids(np.array(list(rows.values()))))
         blocks = [*range(len(self._topology.cameras)), *([ELSEWHERE] if self._entry.names else [])]
         nearest = self._search.nearest(looks, blocks, PER_CAMERA)
-        found = (
-            self._best(global_id, nearest.owners[i], nearest.similarities[i], now_ns)
-            for i, global_id in enumerate(rows)
-        )
-        return [merge for merge in found if merge is not None]
+        for i, global_id in enumerate(rows):
+            merge = self._best(global_id, nearest.owners[i], nearest.similarities[i], now_ns)
+            if merge is not None:
+                yield merge
 
     def _best(self, global_id: int, owners: Int64s, similarities: Floats, now_ns: int) -> Merge | None:
         nats = self._scores.nats(similarities, 2)
