@@ -74,7 +74,7 @@ class Site:
     def holds(self, tracklet: Tracklet, global_id: int, *, arrival_log: float = -3.0) -> Tracklet:
         """The tracklet is that identity."""
         self.core._holders.give(tracklet, global_id)
-        tracklet.arrival_log = arrival_log
+        tracklet.arrival_log, tracklet.probability = arrival_log, 1.0
         return tracklet
 
 
