@@ -1,4 +1,4 @@
-"""What a calibration says, as an object and as JSON (schemas/calibration.json)."""
+"""What a calibration says, as an object and as JSON (sinks/schemas/calibration.json)."""
 
 from __future__ import annotations
 
