@@ -82,7 +82,7 @@ class Crossings:
     def due(self, now_ns: int) -> list[Crossing]:
         """Those that are over; asks for looks at both when they have just ended, drops the outdated."""
         over = []
-        for key, crossing in list(self._open.items()):
+        for key, crossing in sorted(self._open.items()):
             since_ns = now_ns - crossing.last_ns
             if since_ns > FORGET_NS or (crossing.a.slot < 0 and crossing.b.slot < 0):
                 del self._open[key]

@@ -73,13 +73,15 @@ class LiveTracks:
         at_ns = np.repeat(np.array(times_ns, np.int64), counts)
         slots = np.empty(len(frame_of), np.int64)
         new: list[Tracklet] = []
-        for sightings, camera, now_ns, start in zip(batch, cameras, times_ns, starts, strict=False):
+        # New tracks begin in the order of cameras and track ids: nothing depends on the order within a batch.
+        in_order = sorted(zip(cameras, times_ns, starts, batch, strict=False), key=lambda frame: frame[:3])
+        for camera, now_ns, start, sightings in in_order:
             self._camera_ns[camera] = now_ns
             known = self._slot_of[camera]
             track_ids = sightings.track_ids.tolist()
             found = [known.get(track_id, -1) for track_id in track_ids]
             if -1 in found:
-                for i in [i for i, slot in enumerate(found) if slot < 0]:
+                for i in sorted((i for i, slot in enumerate(found) if slot < 0), key=track_ids.__getitem__):
                     if track_ids[i] not in known:
                         new.append(self._begin(camera, track_ids[i], now_ns, boxes[start + i]))
                     found[i] = known[track_ids[i]]
