@@ -313,10 +313,10 @@ class Resolver:
         """Who has something new to say, and everybody who shares an identity with somebody else on screen."""
         tracklets = self._live.tracklets
         due = {t: None for slot in seen.slots[seen.slots >= 0].tolist() if (t := tracklets[slot]) and self._is_due(t)}
-        for sharing in self._holders.crowded():
-            due.update(dict.fromkeys(t for t in sharing if not t.by_hand))
-        chosen = sorted(due, key=lambda t: (t.asked_ns, t.serial))[:MOST_DUE]
-        return sorted(chosen, key=lambda t: t.serial)
+        # Nobody is in two places: whoever shares is asked now, whatever the crowd.
+        sharing = {t for holders in self._holders.crowded() for t in holders if not t.by_hand}
+        others = sorted((t for t in due if t not in sharing), key=lambda t: (t.asked_ns, t.serial))
+        return sorted([*sharing, *others[: max(0, MOST_DUE - len(sharing))]], key=lambda t: t.serial)
 
     def _is_due(self, tracklet: Tracklet) -> bool:
         if tracklet.by_hand:
