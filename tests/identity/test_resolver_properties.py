@@ -127,6 +127,18 @@ def test_no_two_are_alike_in_a_crowd_that_flickers():
         assert one_to_one(core._topology, core.resolve(batch))
 
 
+def test_who_shares_an_identity_is_asked_first_whatever_the_crowd():
+    """A lost track returns beside the one that has taken up its identity, in the moment in which hundreds arrive."""
+    core, people = resolver(capacity=3000), People(4, noise=0.05)
+    for step, seen in enumerate(crowd(400, 34, people)):
+        seen.embeddings[1] = people.crop(0)  # the second one is the first one again
+        here = [0] if step < 15 else [1] if step < 30 else range(400)
+        decisions = core.resolve([rows_of(seen, np.array(here))])
+        assert one_to_one(core._topology, decisions), step
+        if step in (14, 29):
+            assert decisions[0].identity == 1
+
+
 def told(core: Resolver, batches) -> tuple[list[dict[tuple[str, int], Decision]], list[IdentityEvent]]:
     said = [{(d.camera, d.track_id): d for d in core.resolve(batch)} for batch in batches]
     return said, core.take_events()
