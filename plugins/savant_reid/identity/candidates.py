@@ -170,7 +170,7 @@ class CandidateFinder:
             alike |= np.isin(owners, list(motion))
         worth = np.flatnonzero(alike & (owners > 0))
         if not self._entry.is_open:
-            worth = worth[self._entry.admits(owners[worth].tolist(), similarities[worth])]
+            worth = worth[self._entry.admits(owners[worth].tolist(), similarities[worth], look)]
         ids = owners[worth].tolist()
         rows = self._gallery.rows_of(ids)
         gap_s = np.asarray((tracklet.first_ns - self._gallery.last_seen_ns[rows]) * 1e-9, np.float64)
@@ -213,7 +213,8 @@ class CandidateFinder:
         if self._gallery.count[row]:
             centroid = self._metric.look(self._gallery.centroids(np.array([row])))[0]
             similarity = np.array([centroid @ look])
-            if tracklet.global_id in self._entry.names and not self._entry.admits([tracklet.global_id], similarity)[0]:
+            enrolled = tracklet.global_id in self._entry.names
+            if enrolled and not self._entry.admits([tracklet.global_id], similarity, look)[0]:
                 return None
             nats = float(self._scores.nats(similarity, bucket)[0])
         log = nats + tracklet.arrival_log
@@ -245,7 +246,7 @@ class CandidateFinder:
         found = []
         for global_id, nats in motion.items():
             row = self._gallery.row_of(global_id)
-            if row is None or not self._entry.admits([global_id], np.full(1, -1.0))[0]:
+            if row is None or not self._entry.admits([global_id], np.full(1, -1.0), None)[0]:
                 continue  # a look is asked for
             start = int(self._gallery.last_camera[row])
             gap_s = (tracklet.first_ns - int(self._gallery.last_seen_ns[row])) * 1e-9
@@ -269,7 +270,7 @@ class CandidateFinder:
                 continue
             theirs = self._looks([other])[0]
             similarity = np.array([theirs @ look])
-            if not self._entry.admits([other.global_id], similarity)[0]:
+            if not self._entry.admits([other.global_id], similarity, look)[0]:
                 continue
             nats = float(self._scores.nats(similarity, self._scores.bucket(tracklet.crops))[0])
             arrival_log = math.log(HERE_RATE)

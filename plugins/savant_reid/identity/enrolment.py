@@ -2,13 +2,14 @@
 
 They are identities like others, with three differences. Their first prototypes are what they were enrolled with, and
 stay at least half of what they look like. They never expire and are never merged with one another. And nobody is taken
-for one of them on odds alone: the similarity must be one that strangers reach with no more than the asked probability,
-told from the site's own pairs of strangers (tail.py) and divided among all who are enrolled (Bonferroni).
+for one of them on odds alone: the similarity to what they were enrolled with must be one that strangers reach with no
+more than the asked probability, told from the site's own pairs of strangers (tail.py) and divided among all who are
+enrolled (Bonferroni).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.ledger import Ledger
+from savant_reid.identity.metric import Metric
 from savant_reid.identity.score_model import ScoreModel
-from savant_reid.identity.tail import least_similarity
+from savant_reid.identity.tail import StrangerTail
+from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.types import EventKind
 
 Floats = NDArray[np.float32]
@@ -27,6 +30,8 @@ Doubles = NDArray[np.float64]
 ELSEWHERE = -1
 # Whoever is enrolled was there before anybody else: when two identities turn out to be one, theirs lives on.
 BEFORE_ALL_NS = -(2**61)
+# A track shows how alike strangers are when it has so many crops.
+LEARNED_AT = (3, 6)
 
 
 @dataclass(frozen=True)
@@ -65,14 +70,24 @@ class Entry:
     similarity_threshold: asked of every match, by a user who wants one (Policy).
     """
 
-    def __init__(self, scores: ScoreModel, enrolment: Enrolment | None, similarity_threshold: float | None) -> None:
-        self._scores = scores
+    def __init__(
+        self,
+        scores: ScoreModel,
+        gallery: Gallery,
+        metric: Metric,
+        enrolment: Enrolment | None,
+        similarity_threshold: float | None,
+    ) -> None:
+        self._scores, self._gallery, self._metric = scores, gallery, metric
         self.names: dict[int, str] = enrolment.names if enrolment else {}
         self.closed = enrolment is not None and enrolment.closed
         self._share = enrolment.target_fpir / max(len(enrolment.people), 1) if enrolment else 0.0
         self._least = -np.inf if similarity_threshold is None else similarity_threshold
+        self._tail = StrangerTail()
         self._fitted_for: tuple[float, float] | None = None
         self._floor = np.inf
+        self._looks: dict[int, Floats] = {}
+        self._looks_of = -1
 
     @property
     def is_open(self) -> bool:
@@ -83,17 +98,48 @@ class Entry:
         """The similarity asked of a match with somebody enrolled."""
         moments = self._scores.stranger_moments
         if moments is not self._fitted_for:  # a new tuple with every refit
-            pairs = self._scores.strangers
-            self._floor = least_similarity(pairs.similarity[: pairs.size], moments, self._share)
+            self._floor = self._tail.least_similarity(moments, self._share)
             self._fitted_for = moments
-        return max(self._floor, self._least)
+        return self._floor
 
-    def admits(self, global_ids: Sequence[int], similarities: Floats | Doubles) -> NDArray[np.bool_]:
-        """(n,) which of these matches are alike enough."""
-        asked = np.full(len(global_ids), self._least)
-        if self.names:
-            asked[[global_id in self.names for global_id in global_ids]] = self.floor()
-        return np.asarray(similarities >= asked)
+    def learn_from(
+        self, learned: Sequence[Tracklet], strangers_of: Callable[[Tracklet], Sequence[Tracklet]]
+    ) -> None:
+        """Tracklets that have just got a crop, and who else is surely somebody else than each."""
+        for tracklet in learned:
+            if tracklet.crops in LEARNED_AT and (others := strangers_of(tracklet)):
+                self._learn_strangers(tracklet, others)
+
+    def _learn_strangers(self, tracklet: Tracklet, others: Sequence[Tracklet]) -> None:
+        raw = np.stack([t.mean for t in (tracklet, *others) if t.mean is not None])
+        looks = self._metric.look(self._metric.centred(np.array([t.camera for t in (tracklet, *others)]), raw))
+        self._tail.learn(np.asarray(looks[1:] @ looks[0], np.float64), self._scores.stranger_moments)
+
+    def admits(
+        self, global_ids: Sequence[int], similarities: Floats | Doubles, look: Floats | None
+    ) -> NDArray[np.bool_]:
+        """(n,) which of these matches are alike enough.
+
+        similarities: (n,) to the identities as they are now. look: (D,) of who is asked about, None for who has none.
+        """
+        enough = np.asarray(similarities >= self._least)
+        enrolled = [i for i, global_id in enumerate(global_ids) if global_id in self.names]
+        if enrolled and look is None:
+            enough[enrolled] = False
+        elif enrolled and look is not None:
+            first = self._first_looks()
+            alike = np.array([first[global_ids[i]] @ look for i in enrolled])
+            enough[enrolled] &= alike >= self.floor()
+        return enough
+
+    def _first_looks(self) -> dict[int, Floats]:
+        """What everybody was enrolled with, (D,) by global_id: not what was seen of them since, or one mistake would
+        bring on more of its kind."""
+        if self._looks_of != self._metric.version:
+            ids = [global_id for global_id in self.names if self._gallery.row_of(global_id) is not None]
+            looks = self._metric.look(self._gallery.enrolled_centroids(self._gallery.rows_of(ids)))
+            self._looks, self._looks_of = dict(zip(ids, looks, strict=True)), self._metric.version
+        return self._looks
 
     def uniform_rate(self, newcomer_rate: float) -> float:
         """People per second: one enrolled person, come from anywhere.

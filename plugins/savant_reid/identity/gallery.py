@@ -170,6 +170,13 @@ class Gallery:
         total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
         return np.asarray((weight[:, None, :] @ vectors)[:, 0] / total, np.float32)
 
+    def enrolled_centroids(self, rows: Rows) -> Floats:
+        """(n, D) centred weighted means of what they were enrolled with alone; zero for who was not."""
+        vectors = self._vectors[rows] - self._metric.means[self._camera[rows]]
+        weight = self._weight[rows] * (np.arange(self._vectors.shape[1]) < self._enrolled[rows][:, None])
+        total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
+        return np.asarray((weight[:, None, :] @ vectors)[:, 0] / total, np.float32)
+
     def show(self, row: int) -> None:
         """Let searches find the identity as it is now, where it was last seen."""
         global_id = int(self.global_ids[row])

@@ -15,6 +15,7 @@ from savant_reid.identity.score_model import Look, ScoreModel
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Arrival, Floats, Tracklet, Walk
 from savant_reid.identity.transits import Transits
+from savant_reid.identity.types import Reason
 
 # Two boxes of one camera that overlap more than this may be one person detected twice: no proof of two people.
 SAME_PERSON_IOU = 0.3
@@ -57,7 +58,8 @@ class Lessons:
         if tracklet.taught:
             return
         tracklet.taught = True
-        if tracklet.mean is None or not tracklet.global_id:
+        nobody = not tracklet.global_id and tracklet.unmatched is not Reason.NOT_ENROLLED
+        if tracklet.mean is None or nobody:
             return
         if 0 < tracklet.crops < LEAST_CROPS:
             self._metric.learn_camera(tracklet.camera, tracklet.mean)
@@ -121,6 +123,12 @@ class Lessons:
             if compared == STRANGERS:
                 break
         self._turn += 7
+
+    def strangers_of(self, tracklet: Tracklet) -> list[Tracklet]:
+        """Everybody on screen who is surely somebody else and has a look."""
+        slots = self._live.used_slots()
+        others = (self._live.tracklets[slot] for slot in slots[self._live.unseen_s(slots) <= 0.1].tolist())
+        return [t for t in others if t is not None and t.mean is not None and self._surely_two(tracklet, t)]
 
     def _present_look(self, tracklet: Tracklet) -> Look:
         """What its identity looks like in the gallery, else what it looks like itself."""

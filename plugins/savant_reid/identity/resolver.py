@@ -59,6 +59,7 @@ class _Engine:
     answers: Answers
     second_thoughts: SecondThoughts
     hand_work: HandWork
+    entry: Entry
 
 
 class Resolver:
@@ -105,7 +106,7 @@ class Resolver:
         if self._learned is not None:
             self.transits.start_from(self._learned.transits)
             if self._embeddings.dimension not in (None, self._learned.dimension):
-                found = f"{self._embeddings.dimension} for who is enrolled, {self._learned.dimension} in what was learned"
+                found = f"{self._embeddings.dimension} for those enrolled, {self._learned.dimension} for those learned"
                 raise DataError(f"expected embeddings of one length, found {found}")
             self._embeddings.dimension = self._learned.dimension
         self._engine: _Engine | None = None
@@ -157,7 +158,7 @@ class Resolver:
             scores.start_from(self._learned.moments)
         search: Search = ExactSearch(dimension, self._policy.capacity)
         gallery = Gallery(self._policy.capacity, tuning.prototypes, metric, search)
-        entry = Entry(scores, self._enrolment, self._policy.similarity_threshold)
+        entry = Entry(scores, gallery, metric, self._enrolment, self._policy.similarity_threshold)
         finder = CandidateFinder(
             gallery, search, metric, scores, self.transits, topology, live, holders, entry, motion=tuning.motion
         )
@@ -177,6 +178,7 @@ class Resolver:
             answers,
             SecondThoughts(gallery, search, metric, scores, self.transits, topology, holders, entry, self._hands),
             HandWork(self._hands, answers, gallery, holders, live, self._ledger, topology, entry, self._renew),
+            entry,
         )
         return self._engine
 
@@ -236,6 +238,8 @@ class Resolver:
     def _learn(self, engine: _Engine, learned: list[Tracklet]) -> None:
         """New crops: lessons, swaps, and a new look at everything when the metric has changed."""
         engine.lessons.of_camera(learned)
+        if engine.entry.names:
+            engine.entry.learn_from(learned, engine.lessons.strangers_of)
         if self._tuning.swaps:
             for swap in engine.swap_finder.swaps(self._clock.now_ns):
                 self._exchange(swap, engine)

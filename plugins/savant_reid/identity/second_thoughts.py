@@ -105,7 +105,11 @@ class SecondThoughts:
         enrolled = [global_id for global_id in (a, b) if global_id in self._entry.names]
         if len(enrolled) == 2 or self._hands.apart(a, b):
             return False
-        return not enrolled or bool(self._entry.admits(enrolled, np.array([similarity]))[0])
+        if self._entry.is_open:
+            return True
+        asked, other = (a, b) if a in enrolled else (b, a)
+        look = self._metric.look(self._gallery.centroids(self._gallery.rows_of([other])))[0]
+        return bool(self._entry.admits([asked], np.array([similarity]), look)[0])
 
     def _weigh(self, a: int, b: int, nats: float, now_ns: int) -> Merge | None:
         """One merge, or None if the two were in two places at once."""
