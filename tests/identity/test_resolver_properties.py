@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from savant_reid.identity.aliases import MOST_ALIASES
 from savant_reid.identity.metric import FOLD
 from savant_reid.identity.policy import Policy, Tuning
 from savant_reid.identity.resolver import Resolver
@@ -286,18 +287,24 @@ def test_thousands_who_never_come_back_leave_nothing_behind(policy):
     """Every container of the engine, found by walking through its attributes, holds no more in the end than midway."""
     quick = Tuning(min_crops=1, decide_after_s=0.1, patience_s=1.0)
     core = Resolver(Topology(CAMERAS), Policy(**policy), quick)
-    strangers_pass(core, 0, 150)
+    strangers_pass(core, 0, 100)
     midway = held(core)
-    strangers_pass(core, 150, 150)
+    strangers_pass(core, 100, 110)
     late = held(core)
-    assert core.counts["created"] > 2000
+    assert core.counts["created"] > 1500
     assert core.identities <= policy["capacity"]
-    # What is remembered of old ids has a bound of its own, far beyond this test; lessons wait until there are FOLD.
-    buffers = [path for path in late if path.endswith(("_tracklets[]", "_residuals[]"))]
-    assert all(late.pop(path) <= FOLD * LONG for path in buffers)
     grown = {
         path: (midway[path], size)
         for path, size in late.items()
-        if size > 1.25 * midway[path] + 64 and ".aliases" not in path
+        if size > max(1.25 * midway[path] + 64, room(path, policy["capacity"]))
     }
     assert grown == {}
+
+
+def room(path: str, capacity: int) -> int:
+    """What has a bound of its own may grow up to it: lessons not yet put together, the search's pages, old ids."""
+    if path.endswith(("_tracklets[]", "_residuals[]")):
+        return FOLD * LONG
+    if "_segments" in path:
+        return 4 * capacity * (LONG if "vectors" in path else 1)
+    return MOST_ALIASES if ".aliases" in path else 0

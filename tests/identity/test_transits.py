@@ -65,7 +65,7 @@ def test_nothing_is_ever_impossible(walks):
     put_to_use(known)
     gaps = np.array([-3.0, 0.0, 0.05, 1.0, 7.0, 100.0, 86400.0, 1e7])
     for end in range(3):
-        assert known.possible_from(end).tolist() == [0, 1, 2]
+        assert known.possible_from([end]).tolist() == [0, 1, 2]
         for start in range(3):
             rates = known.rates(np.full(len(gaps), start), end, gaps)
             assert (rates > 0).all()
