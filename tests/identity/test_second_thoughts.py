@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from savant_reid.identity.candidates import HERE_RATE
 from savant_reid.identity.policy import Tuning
 from savant_reid.identity.second_thoughts import CLEAR_ODDS
 from savant_reid.identity.types import EventKind
@@ -60,14 +61,7 @@ def test_who_looks_otherwise_is_somebody_else():
     [
         ((), "b", 9.8, True),  # within what clocks differ by
         ((), "b", 8.0, False),  # in two places at once
-        pytest.param(
-            *((("a", "b"),), "b", 8.0, True),  # but that is one place
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="who was born while the other one stood before an overlapping camera came from no visit that "
-                "had ended: the rate is NEVER, and no look outweighs that",
-            ),
-        ),
+        ((("a", "b"),), "b", 8.0, True),  # but that is one place
         ((), "a", 9.8, False),  # one camera has one clock
     ],
 )
@@ -76,6 +70,18 @@ def test_nobody_is_in_two_places_at_once(overlaps, camera, first_s, merged):
     site.known(1, "a", 0, 10, X)
     site.known(2, camera, first_s, 30, X)
     assert (about(site, 2) is not None) == merged
+
+
+@pytest.mark.parametrize("still_there", [False, True])
+def test_who_was_born_while_the_other_stood_before_an_overlapping_camera_is_judged_by_that(still_there):
+    site = Site(overlaps=[("a", "b")])
+    site.known(1, "a", 0, 5 if still_there else 21, X)
+    site.known(2, "b", 20, 30, X)
+    if still_there:
+        site.holds(site.appears("a", 7, 15, None, crops=0), 1)
+    merge = about(site, 2)
+    expected = math.log(HERE_RATE / site.core.transits.newcomer_rate(1))
+    assert merge.odds - merge.nats == pytest.approx(expected)
 
 
 def test_nor_now():

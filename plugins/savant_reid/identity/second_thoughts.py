@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.identity.by_hand import Hands
+from savant_reid.identity.candidates import HERE_RATE
 from savant_reid.identity.enrolment import ELSEWHERE, Entry
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.holders import Holders
@@ -121,12 +122,15 @@ class SecondThoughts:
         if old is None or new is None or self._meet(old, new, now_ns):
             return None
         camera = int(self._gallery.birth_camera[old])
-        rate_log = self._rate_log(new, camera, int(created[old]))
+        rate_log = self._rate_log(new, camera, int(created[old]), now_ns)
         odds = nats + rate_log - math.log(self._transits.newcomer_rate(camera))
         return Merge(int(self._gallery.global_ids[old]), int(self._gallery.global_ids[new]), odds, nats)
 
-    def _rate_log(self, row: int, camera: int, at_ns: int) -> float:
+    def _rate_log(self, row: int, camera: int, at_ns: int, now_ns: int) -> float:
         """Log rate of that identity turning up before that camera then."""
+        cameras, first_ns, last_ns = self._presences(row, now_ns).T
+        if (self._topology.overlap[cameras, camera] & (first_ns <= at_ns) & (last_ns > at_ns)).any():
+            return math.log(HERE_RATE)
         visits = self._gallery.visits[row]
         before = visits[(visits[:, 0] != 0) & (visits[:, 3] <= at_ns + SLACK_NS)]
         if int(self._gallery.global_ids[row]) in self._entry.names:
