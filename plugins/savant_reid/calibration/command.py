@@ -75,4 +75,4 @@ def calibrate_command(
     click.echo(json.dumps(document) if as_json else table(calibration))
     for warning in calibration.warnings:
         click.echo(f"warning: {warning}", err=True)
-    click.echo(f"written: {out}; start from it with identity: {{calibration: {out.name}}} in the site file", err=True)
+    click.echo(f"written: {out}; a run starts from it with identity: {{calibration: PATH}} in its site file", err=True)

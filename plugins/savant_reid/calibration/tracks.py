@@ -73,6 +73,8 @@ class TrackTable:
     def merge(self, old: int, new: int) -> None:
         """Two identities turned out to be one."""
         self._now_called[old] = new
+        if len(self._now_called) > self._most:
+            self._settle()
 
     def add(self, tracklet: Tracklet, crops: Floats) -> None:
         """A track has ended. crops: (n, D), in the order of time."""
@@ -120,6 +122,7 @@ class TrackTable:
         for track in self._tracks:
             while track.global_id in self._now_called:
                 track.global_id = self._now_called[track.global_id]
+        self._now_called.clear()
 
 
 def _hash(value: int) -> int:
