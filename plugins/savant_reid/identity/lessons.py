@@ -125,9 +125,18 @@ class Lessons:
         self._turn += 7
 
     def strangers_of(self, tracklet: Tracklet) -> list[Tracklet]:
-        """Everybody on screen who is surely somebody else and has a look."""
+        """Everybody on screen who is surely somebody else and has a look.
+
+        Only those before other cameras, where there are any that share no view: people of one camera stand before one
+        another and are swapped by the tracker, so that crops of one are mixed with the other's.
+        """
         slots = self._live.used_slots()
-        others = (self._live.tracklets[slot] for slot in slots[self._live.unseen_s(slots) <= 0.1].tolist())
+        slots = slots[self._live.unseen_s(slots) <= 0.1]
+        apart = ~self._topology.overlap[tracklet.camera]
+        apart[tracklet.camera] = False
+        if apart.any():
+            slots = slots[apart[self._live.camera[slots]]]
+        others = (self._live.tracklets[slot] for slot in slots.tolist())
         return [t for t in others if t is not None and t.mean is not None and self._surely_two(tracklet, t)]
 
     def _present_look(self, tracklet: Tracklet) -> Look:
