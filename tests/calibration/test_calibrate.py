@@ -233,6 +233,13 @@ def test_a_recording_of_one_camera_has_its_own_threshold_and_says_what_is_missin
     assert "camera cam-01: nobody was seen there" in result.stderr
 
 
+def test_a_rate_rarer_than_what_was_seen_is_a_guess_and_said_to_be(folder, tmp_path):
+    result = calibrate(folder, "--target-fpir", "1e-6", "--out", tmp_path / "c.json", "--json")
+    assert result.exit_code == 0, result.output
+    assert "guesses; expected at least 1000000 pairs" in result.stderr
+    assert json.loads(result.stdout)["recording"]["name"] == folder.name
+
+
 def test_a_camera_that_the_site_does_not_know(folder, tmp_path):
     site = site_file(tmp_path / "site.yml", "x", cameras={"cam-01": {}})
     site.write_text(site.read_text().replace("calibration: x", "policy: open_set"))

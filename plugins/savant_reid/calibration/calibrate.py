@@ -59,7 +59,9 @@ def calibrate(request: CalibrationRequest) -> tuple[Calibration, Json]:
     ):
         request.begin(known.rows)
         gathered = _gather(request, ordered, known, site)
-    source = Source(recording.name, recording.embedding_model, found.first_ns, found.last_ns, found.rows)
+    source = Source(
+        request.recording.resolve().name, recording.embedding_model, found.first_ns, found.last_ns, found.rows
+    )
     calibration = calibration_of(gathered, site.topology(), source, request.target_fpir, request.seed)
     return calibration, write_calibration(calibration, request.out)
 

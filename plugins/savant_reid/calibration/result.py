@@ -94,7 +94,11 @@ def calibration_of(gathered: Gathered, topology: Topology, source: Source, targe
     thresholds = [site.of(pair) for pair in pairs]
     names = tuple(topology.cameras)
     whole = site.threshold()
-    warnings = [*_missing(thresholds, names), *_same_floor(thresholds, names, whole)]
+    warnings = [
+        *_too_rare(whole, target),
+        *_missing(thresholds, names),
+        *_same_floor(thresholds, names, whole),
+    ]
     return Calibration(source, names, target, gathered.tracks_seen, whole, thresholds, learned, warnings)
 
 
@@ -103,6 +107,17 @@ def metric_of(learned: Learned) -> Metric:
     metric = Metric(len(learned.cameras), learned.dimension)
     metric.start_from(learned.metric)
     return metric
+
+
+def _too_rare(whole: SiteThreshold, target: float) -> list[str]:
+    """A rate that not one of those who were seen stands for."""
+    strangers = whole.strangers.pairs
+    if strangers * target >= 1.0:
+        return []
+    return [
+        f"a rate of {target:g} was asked, but only {strangers:.0f} pairs of people were seen at once: the thresholds lie "
+        f"beyond what was seen and are guesses; expected at least {1 / target:.0f} pairs"
+    ]
 
 
 def _missing(thresholds: Sequence[Threshold], names: Sequence[str]) -> list[str]:
