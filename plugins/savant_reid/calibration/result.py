@@ -115,8 +115,8 @@ def _too_rare(whole: SiteThreshold, target: float) -> list[str]:
     if strangers * target >= 1.0:
         return []
     return [
-        f"a rate of {target:g} was asked, but only {strangers:.0f} pairs of people were seen at once: the thresholds lie "
-        f"beyond what was seen and are guesses; expected at least {1 / target:.0f} pairs"
+        f"a rate of {target:g} was asked, but only {strangers:.0f} pairs of people were seen at once: the thresholds "
+        f"lie beyond what was seen and are guesses; expected at least {1 / target:.0f} pairs"
     ]
 
 
