@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from savant_reid.errors import ConfigError
-from savant_reid.gallery.enrolment import Enrolled, load_enrolled
 from savant_reid.identity.enrolment import ELSEWHERE, EnrolledPerson, Enrolment
 from savant_reid.site import Site
+
+if TYPE_CHECKING:
+    from savant_reid.gallery.enrolment import Enrolled
 
 
 def load_enrolment(site: Site, embedding_model: str | None = None) -> Enrolment | None:
@@ -17,6 +21,9 @@ def load_enrolment(site: Site, embedding_model: str | None = None) -> Enrolment 
     path = site.enrolled_path or site.watchlist_path
     if path is None:
         return None
+    # Only here: a site without such a file needs no pyarrow.
+    from savant_reid.gallery.enrolment import load_enrolled
+
     found = load_enrolled(path)
     if embedding_model is not None and found.model != embedding_model:
         raise ConfigError(

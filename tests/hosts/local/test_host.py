@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,17 @@ def test_an_error_of_a_sink_leaves_no_thread_behind(tmp_path: Path) -> None:
     assert "the disk is full" in str(error)
     assert sink.closed == 1
     assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
+
+
+def test_a_model_that_the_site_does_not_accept_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    prepared: list[bool] = []
+    names: list[str] = []
+
+    def refuse(model: str) -> None:
+        names.append(model)
+        raise ConfigError("another model")
+
+    run = replace(host_run(tmp_path, Sink(None)), accept=refuse, prepare=lambda: prepared.append(True))
+    assert str(error_of(run)) == "another model"
+    assert "sha256:" in names[0]
+    assert not prepared
