@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from savant_reid.identity.acceptance import Acceptance
 from savant_reid.identity.assignment import assign
 from savant_reid.identity.by_hand import Hands
 from savant_reid.identity.candidates import Candidate, CandidateFinder, Candidates
@@ -42,14 +43,20 @@ class Verdict:
 
 
 class Decider:
-    """Answers for tracklets that are due; changes nothing itself. margin: log-odds asked of a known identity."""
+    """Answers for tracklets that are due; changes nothing itself."""
 
     def __init__(
-        self, finder: CandidateFinder, holders: Holders, topology: Topology, tuning: Tuning, hands: Hands
+        self,
+        finder: CandidateFinder,
+        holders: Holders,
+        topology: Topology,
+        tuning: Tuning,
+        hands: Hands,
+        acceptance: Acceptance,
     ) -> None:
         self._finder, self._holders, self._topology, self._tuning = finder, holders, topology, tuning
         self._hands = hands
-        self.margin = 0.0
+        self._acceptance = acceptance
 
     def decide(self, due: Sequence[Tracklet], areas: Mapping[int, float]) -> list[Verdict]:
         """One verdict per tracklet in `due` and per holder drawn in. areas: pixels of a frame, by camera."""
@@ -79,7 +86,7 @@ class Decider:
     def _claims(self, tracklet: Tracklet, candidate: Candidate, candidates: Candidates) -> bool:
         return (
             candidate.global_id != tracklet.global_id
-            and candidates.odds(candidate) > CLAIM_ODDS + self.margin
+            and candidates.odds(candidate) > CLAIM_ODDS + self._acceptance.margin
             and candidate.nats > CLAIM_NATS
         )
 
@@ -173,10 +180,12 @@ class Decider:
 
     def _value(self, tracklet: Tracklet, candidate: Candidate, candidates: Candidates) -> float:
         """What this answer is worth against "nobody known", which is worth 0."""
-        odds = candidates.odds(candidate)
-        if candidate.global_id == tracklet.global_id:
+        odds, margin = candidates.odds(candidate), self._acceptance.margin
+        if candidate.global_id == candidates.alone:
             return odds + self._tuning.stickiness
-        return odds - self.margin if odds > self.margin else FORBIDDEN
+        if candidate.global_id == tracklet.global_id:
+            return odds - margin + self._tuning.stickiness
+        return odds - margin if odds > margin else FORBIDDEN
 
     def _verdict(
         self, tracklet: Tracklet, candidates: Candidates, chosen: Mapping[Tracklet, Candidate | None]

@@ -102,9 +102,7 @@ class Entry:
             self._fitted_for = moments
         return self._floor
 
-    def learn_from(
-        self, learned: Sequence[Tracklet], strangers_of: Callable[[Tracklet], Sequence[Tracklet]]
-    ) -> None:
+    def learn_from(self, learned: Sequence[Tracklet], strangers_of: Callable[[Tracklet], Sequence[Tracklet]]) -> None:
         """Tracklets that have just got a crop, and who else is surely somebody else than each."""
         for tracklet in learned:
             if tracklet.crops in LEARNED_AT and (others := strangers_of(tracklet)):

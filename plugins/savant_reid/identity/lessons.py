@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from savant_reid.identity.acceptance import Acceptance
 from savant_reid.identity.crops import Crops
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.live import LiveTracks
@@ -41,9 +42,11 @@ class Lessons:
         scores: ScoreModel,
         transits: Transits,
         topology: Topology,
+        acceptance: Acceptance,
     ) -> None:
         self._live, self._crops, self._gallery, self._metric = live, crops, gallery, metric
         self._scores, self._transits, self._topology = scores, transits, topology
+        self._acceptance = acceptance
         self._turn = 0
 
     def of_camera(self, learned: Sequence[Tracklet]) -> None:
@@ -64,11 +67,18 @@ class Lessons:
         if 0 < tracklet.crops < LEAST_CROPS:
             self._metric.learn_camera(tracklet.camera, tracklet.mean)
         self._of_halves(tracklet)
+        self._of_decision(tracklet)
         for walk in tracklet.walks:
             if walk.arrival is None:
                 self._transits.newcomer(tracklet.camera, walk.probability)
             elif walk.probability > LEAST_SHARE:
                 self._of_walk(tracklet, walk, walk.arrival)
+
+    def _of_decision(self, tracklet: Tracklet) -> None:
+        """How probable the best known answer was, and a newcomer."""
+        known = max((walk.probability for walk in tracklet.walks if walk.global_id), default=0.0)
+        newcomer = sum(walk.probability for walk in tracklet.walks if not walk.global_id)
+        self._acceptance.learn(known, newcomer)
 
     def _of_walk(self, tracklet: Tracklet, walk: Walk, arrival: Arrival) -> None:
         """One explanation of where it came from, counted as far as it is probable."""

@@ -48,7 +48,7 @@ class Tuning:
     crop_every_s: float = 0.25
     crop_most_s: float = 2.0
     least_quality: float = 0.1
-    min_crops: int = 2
+    min_crops: int = 1
     decide_after_s: float = 2.0
     redecide_s: float = 1.5
     visible_s: float = 0.5

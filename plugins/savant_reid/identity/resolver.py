@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from savant_reid.errors import DataError
+from savant_reid.identity.acceptance import Acceptance
 from savant_reid.identity.answers import Answers
 from savant_reid.identity.by_hand import Hands
 from savant_reid.identity.candidates import CandidateFinder
@@ -162,6 +163,7 @@ class Resolver:
         finder = CandidateFinder(
             gallery, search, metric, scores, self.transits, topology, live, holders, entry, motion=tuning.motion
         )
+        acceptance = Acceptance.of_all() if entry.closed else Acceptance(self._policy.target_fpir)
         keeper = Keeper(gallery, holders, self._ledger, self._policy, tuning, entry.names)
         answers = Answers(gallery, holders, keeper, self._ledger, tuning, self._first_id, entry, self._hands)
         enrol(self._enrolment, gallery, self._ledger)
@@ -172,8 +174,8 @@ class Resolver:
             gallery,
             Intake(live, crops, metric, scores, tuning, self._embeddings),
             SwapFinder(self._crossings, live, crops, metric, scores),
-            Lessons(live, crops, gallery, metric, scores, self.transits, topology),
-            Decider(finder, holders, topology, tuning, self._hands),
+            Lessons(live, crops, gallery, metric, scores, self.transits, topology, acceptance),
+            Decider(finder, holders, topology, tuning, self._hands, acceptance),
             keeper,
             answers,
             SecondThoughts(gallery, search, metric, scores, self.transits, topology, holders, entry, self._hands),

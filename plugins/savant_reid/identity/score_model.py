@@ -202,7 +202,9 @@ class ScoreModel:
     def refit(self) -> None:
         self._fresh = 0
         mean, std = self.strangers.moments(STRANGER_MEAN, STRANGER_STD)
-        std = max(std, LEAST_STD)
+        # The first people are all part of the means that are taken away, which makes them look less alike than the
+        # strangers to come: those are not less alike than nothing.
+        mean, std = max(mean, 0.0), max(std, LEAST_STD)
         self.stranger_moments = mean, std
         different = _normal(GRID, mean, std)
         way = max(self.halves.moments(HALVES_MEAN, HALVES_STD)[0] - mean, 2.0 * std)
