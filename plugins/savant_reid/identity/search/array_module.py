@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.identity.search.pages import Layout, Pages
-from savant_reid.identity.search.placement import Placement
+from savant_reid.identity.search.placed import PlacedSearch
 from savant_reid.identity.search.protocol import Float32s, Int64s, Nearest, as_rows
 from savant_reid.identity.search.ranking import LOWEST, Found, ranked
 
@@ -30,33 +30,13 @@ _COPYING = 3
 _SORTED = 1 << 19
 
 
-class ArraySearch:
+class ArraySearch(PlacedSearch):
     """Search by brute force on the device of the array module `xp` (cupy, or numpy); float32 throughout."""
 
     def __init__(self, dimension: int, capacity_rows: int, xp: Any) -> None:
         self._xp = xp
         self._pages = Pages(xp, dimension, capacity_rows)
-        self._placement = Placement(self._pages, capacity_rows)
-
-    @property
-    def dimension(self) -> int:
-        return self._pages.dimension
-
-    @property
-    def capacity_rows(self) -> int:
-        return self._placement.capacity_rows
-
-    def __len__(self) -> int:
-        return self._placement.size
-
-    def replace(self, owner: int, block: int, vectors: Float32s) -> None:
-        self._placement.replace(owner, block, as_rows(vectors, self.dimension))
-
-    def remove(self, owner: int) -> None:
-        self._placement.remove(owner)
-
-    def rebuild(self, owners: Int64s, blocks: Int64s, vectors: Float32s) -> None:
-        self._placement.rebuild(owners, blocks, as_rows(vectors, self.dimension))
+        super().__init__(self._pages, capacity_rows)
 
     def nearest(self, probes: Float32s, blocks: Sequence[int], k: int) -> Nearest:
         probes = as_rows(probes, self.dimension)

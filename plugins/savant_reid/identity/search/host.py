@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from savant_reid.identity.search.placement import Placement
-from savant_reid.identity.search.protocol import Float32s, Int64s, Nearest, as_rows
+from savant_reid.identity.search.placed import PlacedSearch
+from savant_reid.identity.search.protocol import Float32s, Nearest, as_rows
 from savant_reid.identity.search.ranking import Found, ranked
 from savant_reid.identity.search.segments import Segment, Segments
 
@@ -24,32 +24,12 @@ class Piece(NamedTuple):
     segment: Segment
 
 
-class HostSearch(ABC):
+class HostSearch(PlacedSearch):
     """A Search over rows in the host's memory; a subclass says how it finds candidates among them."""
 
     def __init__(self, dimension: int, capacity_rows: int) -> None:
         self._segments = Segments(dimension)
-        self._placement = Placement(self._segments, capacity_rows)
-
-    @property
-    def dimension(self) -> int:
-        return self._segments.dimension
-
-    @property
-    def capacity_rows(self) -> int:
-        return self._placement.capacity_rows
-
-    def __len__(self) -> int:
-        return self._placement.size
-
-    def replace(self, owner: int, block: int, vectors: Float32s) -> None:
-        self._placement.replace(owner, block, as_rows(vectors, self.dimension))
-
-    def remove(self, owner: int) -> None:
-        self._placement.remove(owner)
-
-    def rebuild(self, owners: Int64s, blocks: Int64s, vectors: Float32s) -> None:
-        self._placement.rebuild(owners, blocks, as_rows(vectors, self.dimension))
+        super().__init__(self._segments, capacity_rows)
 
     def nearest(self, probes: Float32s, blocks: Sequence[int], k: int) -> Nearest:
         probes = as_rows(probes, self.dimension)

@@ -10,7 +10,9 @@ from savant_reid.identity.search.protocol import Float32s, Int64s, check_room, c
 
 
 class Store(Protocol):
-    """Rows in memory, by block, positions 0, 1, ... without holes."""
+    """Rows in memory, by block, positions 0, 1, ... without holes. dimension: of their vectors."""
+
+    dimension: int
 
     def append(self, block: int, owner: int, vector: Float32s) -> int:
         """One more row of `block`; returns its position."""
