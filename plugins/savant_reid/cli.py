@@ -15,6 +15,7 @@ import click
 from savant_reid import __version__
 from savant_reid.bench.command import bench_command
 from savant_reid.calibration.command import calibrate_command
+from savant_reid.command_errors import plain_errors
 from savant_reid.errors import SavantReidError
 from savant_reid.evaluation.command import evaluate_command
 from savant_reid.gallery.decisions_command import gallery_command
@@ -67,7 +68,7 @@ def run_command(
     as_json: bool,
 ) -> None:
     """Run MODULE (a module.yml) on files or RTSP streams; sources default to those of the site file."""
-    with _plain_errors():
+    with plain_errors("local,demo"):
         from savant_reid.run import RunRequest, run
 
         pairs = _cameras(sources)
@@ -111,7 +112,7 @@ def demo_command(
     as_json: bool,
 ) -> None:
     """Simulate a site with cameras and people, and give every person one identity on all of them."""
-    with _plain_errors():
+    with plain_errors("local,demo"):
         from savant_reid.demo import SITE_FOLDER, prepare_demo_folder, simulate
         from savant_reid.run import RunRequest, run
 
@@ -138,26 +139,10 @@ def demo_command(
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def report_command(folder: Path) -> None:
     """Write report.html of a run FOLDER again."""
-    with _plain_errors():
+    with plain_errors("local,demo"):
         from savant_reid.report import write_report
 
         click.echo(write_report(folder))
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Errors meant for the user are printed without a traceback; a missing extra is named."""
-    try:
-        yield
-    except SavantReidError as error:
-        raise click.ClickException(str(error)) from error
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package in ("savant_reid", ""):
-            raise
-        raise click.ClickException(
-            f"the package {package!r} is missing; install the local host with: pip install 'savant-reid[local,demo]'"
-        ) from error
 
 
 @contextmanager

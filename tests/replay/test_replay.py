@@ -17,10 +17,10 @@ from scenes import CAMERAS, FRAME_NS, SITE, by_camera, live_frames, table, write
 
 from savant_reid.cli import main
 from savant_reid.identity.resolver import Resolver
+from savant_reid.interrupts import stop_on_signal
 from savant_reid.records import FrameRecord
 from savant_reid.replay import recording as recording_module
 from savant_reid.replay import sorting
-from savant_reid.replay.command import stop_on_signal
 from savant_reid.replay.replay import ReplayRequest, replay
 from savant_reid.report import write_report
 from savant_reid.sinks.folder_sink import open_run_sinks
@@ -256,7 +256,7 @@ def test_ctrl_c_ends_a_replay_cleanly(tmp_path, site):
             signal.raise_signal(signal.SIGINT)
 
     stopped = threading.Event()
-    with stop_on_signal(stopped):
+    with stop_on_signal(stopped.set, print):
         replay(ReplayRequest(path, tmp_path / "out", site, stopped=stopped.is_set, progress=progress))
     assert signal.getsignal(signal.SIGINT) is before
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["stopped_early"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from savant_reid.errors import SavantReidError
+from savant_reid.command_errors import plain_errors
 
 if TYPE_CHECKING:
     from savant_reid.bench.source import Source
@@ -50,15 +50,13 @@ def identity_command(recording: str, seed: int, ablations: bool, only: tuple[str
     for name in only:
         if name not in known:
             raise click.BadParameter(f"expected one of {', '.join(known)}, found {name!r}", param_hint="--only")
-    try:
+    with plain_errors():
         source = find_source(recording, seed)
         if not as_json:
             click.echo(report.header())
         rows, lines = report.compare(
             source, only, ablations, None if as_json else lambda line: click.echo(report.as_text(line))
         )
-    except SavantReidError as error:
-        raise click.ClickException(str(error)) from error
     click.echo(report.as_json(source, rows, lines) if as_json else report.footer(source, rows))
 
 

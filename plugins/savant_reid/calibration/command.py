@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from savant_reid.errors import SavantReidError
+from savant_reid.command_errors import plain_errors
 
 ORDERS = ("auto", "recorded", "time")
 
@@ -44,7 +44,7 @@ def calibrate_command(
     as_json: bool,
 ) -> None:
     """Learn thresholds per pair of cameras, and a warm start, from sightings that nobody has labelled."""
-    try:
+    with plain_errors():
         from tqdm import tqdm
 
         from savant_reid.calibration.calibrate import CalibrationRequest, calibrate
@@ -63,15 +63,6 @@ def calibrate_command(
                 lambda rows: bar.update(rows - bar.n) and None,
             )
             calibration, document = calibrate(request)
-    except SavantReidError as error:
-        raise click.ClickException(str(error)) from error
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package in ("savant_reid", ""):
-            raise
-        raise click.ClickException(
-            f"the package {package!r} is missing; install it with: pip install 'savant-reid[local]'"
-        ) from error
     click.echo(json.dumps(document) if as_json else table(calibration))
     for warning in calibration.warnings:
         click.echo(f"warning: {warning}", err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from savant_reid.errors import SavantReidError
+from savant_reid.command_errors import plain_errors
 
 if TYPE_CHECKING:
     from savant_reid.evaluation.scores import Json, Score, Scores
@@ -32,12 +32,10 @@ def evaluate_command(truth: Path, result: Path, iou_threshold: float, as_json: b
     from savant_reid.evaluation.scores import evaluate
     from savant_reid.evaluation.tracks import read_tracks
 
-    try:
+    with plain_errors():
         true_tracks, found_tracks = read_tracks(truth), read_tracks(result)
         scores = evaluate(true_tracks, found_tracks, iou_threshold)
         tracks_alone = evaluate(true_tracks, found_tracks, iou_threshold, "track", per_camera=False).overall
-    except SavantReidError as error:
-        raise click.ClickException(str(error)) from error
     click.echo(json.dumps(as_json_object(scores, tracks_alone)) if as_json else as_table(scores, tracks_alone))
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from savant_reid.errors import DataError, SavantReidError
+from savant_reid.command_errors import plain_errors
+from savant_reid.errors import DataError
 
 if TYPE_CHECKING:
     from savant_reid.gallery.looks import Floats
@@ -31,22 +31,6 @@ module_option = click.option(
 @click.group("gallery")
 def gallery_command() -> None:
     """Look at the people of a run, search them, name them, and put the system's mistakes right."""
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Errors meant for the user are printed without a traceback; a missing extra is named."""
-    try:
-        yield
-    except SavantReidError as error:
-        raise click.ClickException(str(error)) from error
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("savant_reid", ""):
-            raise
-        message = (
-            f"the package {error.name!r} is missing; install the local host with: pip install 'savant-reid[local]'"
-        )
-        raise click.ClickException(message) from error
 
 
 @gallery_command.command("list")

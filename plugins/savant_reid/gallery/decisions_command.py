@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from savant_reid.command_errors import plain_errors
 from savant_reid.errors import DataError
 from savant_reid.gallery.command import (
     check_model,
     gallery_command,
     module_option,
-    plain_errors,
     read_pictures,
     run_option,
 )

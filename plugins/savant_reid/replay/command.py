@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from savant_reid.errors import SavantReidError
+from savant_reid.command_errors import plain_errors
+from savant_reid.interrupts import stop_on_signal
 
 ORDERS = ("auto", "recorded", "time")
 
@@ -54,7 +54,7 @@ def replay_command(
     SIGHTINGS.parquet may also be the folder of parts of a run that was killed, or a run folder.
     """
     started = time.perf_counter()
-    try:
+    with plain_errors():
         from savant_reid.replay.replay import ReplayRequest, replay
 
         stopped = threading.Event()
@@ -63,20 +63,11 @@ def replay_command(
             def begin(rows: int) -> None:
                 bar.reset(rows)
                 # Not before: while a recording is looked through or sorted, an interrupt just ends it.
-                stack.enter_context(stop_on_signal(stopped))
+                stack.enter_context(stop_on_signal(stopped.set, lambda text: click.echo(text, err=True)))
 
             named = (recording, out, site, truth, force, order, embedding_model, corrections)
             request = ReplayRequest(*named, stopped.is_set, begin, _advance(bar))
             metrics = replay(request)
-    except SavantReidError as error:
-        raise click.ClickException(str(error)) from error
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package in ("savant_reid", ""):
-            raise
-        raise click.ClickException(
-            f"the package {package!r} is missing; install it with: pip install 'savant-reid[local]'"
-        ) from error
     _conclude(out, metrics, as_json, time.perf_counter() - started)
 
 
@@ -98,28 +89,6 @@ def _advance(bar: Any) -> Callable[[int, int], None]:
         bar.set_postfix_str(f"{(time_ns - first_ns[0]) * 1e-9:.0f} s of video", refresh=False)
 
     return advance
-
-
-@contextmanager
-def stop_on_signal(stopped: threading.Event) -> Iterator[None]:
-    """The first signal sets the event; the second one acts as if nobody listened."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before: Mapping[int, Any] = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
-
-    def stop(number: int, _: Any) -> None:
-        click.echo(f"{signal.Signals(number).name}: finishing; once more ends at once", err=True)
-        signal.signal(number, before[number])
-        stopped.set()
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _conclude(out: Path, metrics: dict[str, Any], as_json: bool, seconds: float) -> None:

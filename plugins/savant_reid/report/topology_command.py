@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from savant_reid.errors import SavantReidError
+from savant_reid.command_errors import plain_errors
 
 
 @click.group("topology")
@@ -22,10 +22,8 @@ def show_command(run: Path | None, site: Path | None) -> None:
     """Show what a run learned beside what its site.yml declares."""
     if (run is None) == (site is None):
         raise click.UsageError("expected either RUN_FOLDER or --site FILE")
-    try:
+    with plain_errors():
         click.echo(_of_run(run) if run is not None else _of_site(site or Path()))
-    except SavantReidError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _of_run(run: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from savant_reid.errors import SavantReidError
+from savant_reid.command_errors import plain_errors
 from savant_reid.testing import PRESETS, Recording, preset, write_recording
 
 
@@ -17,11 +17,9 @@ from savant_reid.testing import PRESETS, Recording, preset, write_recording
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the three files.")
 def main(name: str, seed: int, seconds: float | None, out: Path) -> None:
     """Write sightings.parquet, truth.csv and site.yml of a simulated recording."""
-    try:
+    with plain_errors():
         settings = preset(name, seed, **({} if seconds is None else {"seconds": seconds}))
         files = write_recording(Recording(settings), out)
-    except SavantReidError as error:
-        raise click.ClickException(str(error)) from error
     for path in files:
         click.echo(path)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from savant_reid.hosts.local.overlay_outputs import OverlayOutputs
 from savant_reid.hosts.local.pipeline import Pipeline, load_draw_func
 from savant_reid.hosts.local.rtsp_server import RtspServer
 from savant_reid.hosts.local.sources import Source
+from savant_reid.interrupts import stop_on_signal
 from savant_reid.records import FrameRecord, Sink
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,13 @@ def run_host(run: HostRun) -> HostResult:
         stack.callback(sink.close)
         counts: Counter[str] = Counter()
         times: list[int] = []
-        with _stop_on_signal(batcher) as stopped:
+        stopped = threading.Event()
+
+        def stop() -> None:
+            stopped.set()
+            batcher.stop()
+
+        with stop_on_signal(stop, log.warning):
             begin, cpu_begin = time.perf_counter(), time.process_time()
             # Closed on the way out, before the sinks: an error here must not leave its thread waiting for frames.
             for frames, events in stack.enter_context(closing(pipeline.run(batcher, batcher.stop))):
@@ -166,27 +172,3 @@ def _camera(source: Source) -> dict[str, Any]:
         "reconnects": stats.reconnects,
         "connection_errors": stats.connection_errors,
     }
-
-
-@contextmanager
-def _stop_on_signal(batcher: Batcher) -> Iterator[threading.Event]:
-    """Yields an event that is set by a signal: the first ends the run cleanly, the second as if nobody listened."""
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-    before: Mapping[int, Any] = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
-
-    def stop(number: int, _: Any) -> None:
-        log.warning("%s: finishing; once more ends at once", signal.Signals(number).name)
-        signal.signal(number, before[number])
-        stopped.set()
-        batcher.stop()
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
