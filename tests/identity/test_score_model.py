@@ -51,9 +51,9 @@ def test_how_many_crops_make_which_bucket():
 
 def test_moments_are_weighed_beside_a_prior_of_twelve_pairs():
     """Two values near the prior, so that nothing is clipped; the second round starts from the first one's answer."""
-    pairs, metric = Pairs(D), Metric(1, D)
+    pairs = Pairs(Metric(1, D))
     for similarity, weight, bucket in ((0.5, 1.0, 0), (0.3, 0.5, 0), (0.9, 1.0, 1)):
-        pairs.add(*pair(similarity), weight, bucket, metric)
+        pairs.add(*pair(similarity), weight, bucket)
     mean, std = 0.4, 0.1
     for _ in range(2):
         own = (0.5 + 0.5 * 0.3) / 1.5
@@ -64,18 +64,18 @@ def test_moments_are_weighed_beside_a_prior_of_twelve_pairs():
 
 
 def test_a_pair_far_out_counts_as_if_it_were_at_two_and_a_half_deviations():
-    far, at, metric = Pairs(D), Pairs(D), Metric(1, D)
-    far.add(*pair(0.95), 1.0, 0, metric)
-    at.add(*pair(0.25), 1.0, 0, metric)
+    far, at = Pairs(Metric(1, D)), Pairs(Metric(1, D))
+    far.add(*pair(0.95), 1.0, 0)
+    at.add(*pair(0.25), 1.0, 0)
     assert far.moments(0.0, 0.1)[0] == pytest.approx(at.moments(0.0, 0.1)[0], rel=0.02)
     assert far.moments(0.0, 0.1)[0] > at.moments(0.0, 0.1)[0] * 0.99
 
 
 def test_the_latest_pairs_are_kept():
-    pairs, metric = Pairs(2), Metric(1, 2)
+    pairs = Pairs(Metric(1, 2))
     one = Look(np.array([1, 0], np.float32), 0)
     for step in range(PAIRS + 10):
-        pairs.add(one, one, float(step), 0, metric)
+        pairs.add(one, one, float(step), 0)
     assert pairs.size == PAIRS == len(pairs.weight)
     assert pairs.weight.min() == 10.0
 

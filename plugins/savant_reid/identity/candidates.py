@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from savant_reid.identity.enrolment import ELSEWHERE, Entry
 from savant_reid.identity.gallery import Gallery
-from savant_reid.identity.holders import Holders
 from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.motion import reappearance_nats
@@ -108,13 +107,12 @@ class CandidateFinder:
         transits: Transits,
         topology: Topology,
         live: LiveTracks,
-        holders: Holders,
         entry: Entry,
         *,
         motion: bool = True,
     ) -> None:
         self._gallery, self._search, self._metric, self._scores = gallery, search, metric, scores
-        self._transits, self._topology, self._live, self._holders = transits, topology, live, holders
+        self._transits, self._topology, self._live = transits, topology, live
         self._entry, self._motion = entry, motion
 
     def find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> list[Candidates]:
@@ -256,19 +254,19 @@ class CandidateFinder:
                 found.append(Candidate(global_id, log, 0.0, Arrival(start, gap_s), log))
         return found
 
-    def _shared(self, camera: int) -> list[Tracklet]:
-        """Who stands before cameras that overlap with this one, and has a look and an identity."""
+    def _shared(self, camera: int) -> list[tuple[Tracklet, Floats]]:
+        """Who stands before cameras that overlap with this one and has an identity, with their looks."""
         others = np.flatnonzero(self._topology.overlap[camera])
         tracklets = (self._live.tracklets[s] for o in others.tolist() for s in self._live.of_camera(o).tolist())
-        return [t for t in tracklets if t is not None and not t.lost and t.global_id and t.mean is not None]
+        seen = [t for t in tracklets if t is not None and not t.lost and t.global_id and t.mean is not None]
+        return [(tracklet, self._looks([tracklet])[0]) for tracklet in seen]
 
-    def _here(self, tracklet: Tracklet, look: Floats, shared: Sequence[Tracklet]) -> list[Candidate]:
+    def _here(self, tracklet: Tracklet, look: Floats, shared: Sequence[tuple[Tracklet, Floats]]) -> list[Candidate]:
         """Candidates from overlapping cameras."""
         found = []
-        for other in shared:
+        for other, theirs in shared:
             if other.global_id == tracklet.global_id:
                 continue
-            theirs = self._looks([other])[0]
             similarity = np.array([theirs @ look])
             if not self._entry.admits([other.global_id], similarity, look)[0]:
                 continue

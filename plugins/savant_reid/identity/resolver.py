@@ -17,6 +17,7 @@ from savant_reid.identity.constraints import Constraints
 from savant_reid.identity.crops import Crops
 from savant_reid.identity.crossings import Crossings
 from savant_reid.identity.decider import Decider
+from savant_reid.identity.due import Due
 from savant_reid.identity.enrolment import Enrolment, Entry, enrol
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.hand_work import HandWork
@@ -38,10 +39,8 @@ from savant_reid.identity.swaps import Cut, Swap, SwapFinder
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.transits import Transits
-from savant_reid.identity.types import Decision, IdentityEvent, Reason, RunnerUp, Sightings, State, Unmatched
-
-# People decided in one batch at most; the others wait for the next one, longest asked first.
-MOST_DUE = 256
+from savant_reid.identity.types import Decision, IdentityEvent, Sightings
+from savant_reid.identity.voice import Voice
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,8 @@ class Resolver:
         self._holders = Holders(topology)
         self._ledger = Ledger(topology, self._clock)
         self._crossings = Crossings(self._live)
+        self._due = Due(self._live, self._holders, self._tuning)
+        self._voice = Voice(self._live, self._ledger, topology)
         self._embeddings = Embeddings()
         self._embeddings.dimension = enrolment.dimension if enrolment else None
         self._hands = Hands(constraints or Constraints(), topology, self._ledger.aliases)
@@ -138,7 +139,7 @@ class Resolver:
             self._learn(engine, engine.intake.take(batch, seen, overlaps, rows, vectors))
             self._decide(engine, seen)
             engine.keeper.sweep()
-        return self._decisions(seen)
+        return self._voice.of(seen, engine.gallery if engine is not None else None)
 
     def _camera(self, name: str) -> int:
         index = self._topology.index.get(name)
@@ -161,7 +162,7 @@ class Resolver:
         gallery = Gallery(self._policy.capacity, tuning.prototypes, metric, search)
         entry = Entry(scores, gallery, metric, self._enrolment, self._policy.similarity_threshold)
         finder = CandidateFinder(
-            gallery, search, metric, scores, self.transits, topology, live, holders, entry, motion=tuning.motion
+            gallery, search, metric, scores, self.transits, topology, live, entry, motion=tuning.motion
         )
         acceptance = Acceptance.of_all() if entry.closed else Acceptance(self._policy.target_fpir)
         keeper = Keeper(gallery, holders, self._ledger, self._policy, tuning, entry.names)
@@ -173,7 +174,7 @@ class Resolver:
             scores,
             gallery,
             Intake(live, crops, metric, scores, tuning, self._embeddings),
-            SwapFinder(self._crossings, live, crops, metric, scores),
+            SwapFinder(self._crossings, crops, metric, scores),
             Lessons(live, crops, gallery, metric, scores, self.transits, topology, acceptance),
             Decider(finder, holders, topology, tuning, self._hands, acceptance),
             keeper,
@@ -290,82 +291,31 @@ class Resolver:
         old.crops = max(1, old.crops - new.crops)
         engine.intake.look_again([old, new])
         new.cut_from, new.cut_ns = old.global_id, cut.since_ns
-        old.lost = True
-        engine.lessons.of(old)
-        engine.answers.lose(old)
-        self._close(old, engine)
+        self._finish(old, engine)
 
     def _renew(self, old: Tracklet) -> Tracklet:
         """The track goes on as a new tracklet that knows nothing of the old one, which is over."""
         self._live.remember_place(old)
         new = self._live.replace(old)
         self._live.hungry_ns[new.slot] = 0
-        old.lost = True
-        if self._engine is not None:
-            self._engine.lessons.of(old)
-            self._engine.answers.lose(old)
-        self._close(old, self._engine)
+        self._finish(old, self._engine)
         return new
 
+    def _finish(self, old: Tracklet, engine: _Engine | None) -> None:
+        """Its track goes on without it: what it was like is learned from and kept, and it is over."""
+        old.lost = True
+        if engine is not None:
+            engine.lessons.of(old)
+            engine.answers.lose(old)
+        self._close(old, engine)
+
     def _decide(self, engine: _Engine, seen: Seen) -> None:
-        due = self._due(seen)
+        due = self._due.of(seen)
         if not due:
             return
         engine.answers.apply(engine.decider.decide(due, self._areas), self._clock.now_ns)
         for tracklet in due:
             engine.answers.share_crops(tracklet)
-
-    def _due(self, seen: Seen) -> list[Tracklet]:
-        """Who has something new to say, and everybody who shares an identity with somebody else on screen."""
-        tracklets = self._live.tracklets
-        due = {t: None for slot in seen.slots[seen.slots >= 0].tolist() if (t := tracklets[slot]) and self._is_due(t)}
-        # Nobody is in two places: whoever shares is asked now, whatever the crowd.
-        sharing = {t for holders in self._holders.crowded() for t in holders if not t.by_hand}
-        others = sorted((t for t in due if t not in sharing), key=lambda t: (t.asked_ns, t.serial))
-        return sorted([*sharing, *others[: max(0, MOST_DUE - len(sharing))]], key=lambda t: t.serial)
-
-    def _is_due(self, tracklet: Tracklet) -> bool:
-        if tracklet.by_hand:
-            return False
-        crops, asked = tracklet.crops, tracklet.asked_crops
-        if not tracklet.global_id and crops > 0:
-            # Time is up: it is decided with what there is; where there was no room for it, it asks again now and then.
-            up_ns = tracklet.first_ns + int(self._tuning.decide_after_s * 1e9)
-            if tracklet.asked_ns < up_ns <= self._clock.now_ns:
-                return True
-        waited = self._clock.now_ns - tracklet.asked_ns >= self._tuning.redecide_s * 1e9
-        if crops == asked:
-            return waited and tracklet.unmatched is Reason.GALLERY_FULL
-        if asked < 0 or crops >= max(2, 2 * asked):
-            return True
-        unclear = tracklet.ambiguous or not tracklet.global_id
-        return unclear and (crops <= 3 or waited)
-
-    def _decisions(self, seen: Seen) -> list[Decision]:
-        tracklets = self._live.tracklets
-        decisions = []
-        for slot, camera in zip(seen.slots.tolist(), seen.cameras.tolist(), strict=True):
-            tracklet = tracklets[slot] if slot >= 0 else None
-            decision = tracklet.decision if tracklet is not None else None
-            decisions.append(decision or self._say(tracklet, camera))
-        for state, count in Counter(decision.state for decision in decisions).items():
-            self._ledger.counts[state.value] += count
-        return decisions
-
-    def _say(self, tracklet: Tracklet | None, camera: int) -> Decision:
-        name = self._topology.cameras[camera]
-        if tracklet is None:
-            return Decision(name, -1, Unmatched(Reason.TOO_LITTLE_EVIDENCE), State.PROVISIONAL, 0.0)
-        row = self._engine.gallery.row_of(tracklet.global_id) if self._engine and tracklet.global_id else None
-        if row is None or self._engine is None:
-            said = Decision(name, tracklet.track_id, Unmatched(tracklet.unmatched), State.PROVISIONAL, 0.0)
-        else:
-            state = State.CONFIRMED if self._engine.gallery.confirmed[row] else State.PROVISIONAL
-            state = State.AMBIGUOUS if tracklet.ambiguous else state
-            runner_up = RunnerUp(*tracklet.runner_up) if tracklet.runner_up else None
-            said = Decision(name, tracklet.track_id, tracklet.global_id, state, tracklet.probability, runner_up)
-        tracklet.decision = said
-        return said
 
     def take_events(self) -> list[IdentityEvent]:
         """Events since the last call, in the order in which they happened."""

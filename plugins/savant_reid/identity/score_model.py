@@ -61,8 +61,9 @@ class Look(NamedTuple):
 class Pairs:
     """The latest PAIRS pairs of raw vectors with their cameras, a weight and a bucket each, and their similarities."""
 
-    def __init__(self, dimension: int) -> None:
-        self._raw = np.zeros((2, PAIRS, dimension), np.float32)
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+        self._raw = np.zeros((2, PAIRS, metric.dimension), np.float32)
         self._camera = np.zeros((2, PAIRS), np.int64)
         self.similarity = np.zeros(PAIRS)
         self.weight = np.zeros(PAIRS)
@@ -70,29 +71,26 @@ class Pairs:
         self.before: dict[int | None, Moments] = {}  # by bucket (None: all), from earlier recordings
         self.size = 0
         self._next = 0
-        self._metric: Metric | None = None
         self._fresh: list[int] = []  # not looked at yet
 
-    def add(self, a: Look, b: Look, weight: float, bucket: int, metric: Metric) -> None:
+    def add(self, a: Look, b: Look, weight: float, bucket: int) -> None:
         at = self._next
         for side, look in enumerate((a, b)):
             self._raw[side, at], self._camera[side, at] = look.raw, look.camera
         self.weight[at], self.bucket[at] = weight, bucket
-        self._metric = metric
         self._fresh.append(at)
         self._next = (at + 1) % PAIRS
         self.size = max(self.size, at + 1)
 
-    def look_again(self, metric: Metric) -> None:
+    def look_again(self) -> None:
         """The metric has changed."""
-        self._metric = metric
         self._fresh = list(range(self.size))
         self.catch_up()
 
     def catch_up(self) -> None:
         """Work out the similarities of pairs that are new: all at once, which costs a fraction."""
         metric, at = self._metric, np.array(self._fresh, np.int64)
-        if metric is not None and len(at):
+        if len(at):
             looks = [metric.look(metric.centred(self._camera[side, at], self._raw[side, at])) for side in (0, 1)]
             self.similarity[at] = np.einsum("nd,nd->n", *looks)
         self._fresh = []
@@ -140,8 +138,7 @@ class ScoreModel:
     TRACK = 3
 
     def __init__(self, metric: Metric) -> None:
-        self._metric = metric
-        self.same, self.strangers, self.halves, self.crops = (Pairs(metric.dimension) for _ in range(4))
+        self.same, self.strangers, self.halves, self.crops = (Pairs(metric) for _ in range(4))
         self.same_moments = [(0.0, 1.0)] * 3
         self.stranger_moments = (0.0, 1.0)
         self._nats = np.zeros((4, len(GRID)))
@@ -169,25 +166,25 @@ class ScoreModel:
         return 0 if crops <= 1 else 1 if crops <= 3 else 2
 
     def learn_same(self, a: Look, b: Look, probability: float, crops: int) -> None:
-        self.same.add(a, b, probability, self.bucket(crops), self._metric)
+        self.same.add(a, b, probability, self.bucket(crops))
         self._fresh += 1
 
     def learn_strangers(self, a: Look, b: Look) -> None:
-        self.strangers.add(a, b, 1.0, 0, self._metric)
+        self.strangers.add(a, b, 1.0, 0)
         self._fresh += 1
 
     def learn_crop(self, a: Look, b: Look) -> None:
-        self.crops.add(a, b, 1.0, self.TRACK, self._metric)
+        self.crops.add(a, b, 1.0, self.TRACK)
         self._fresh += 1
 
     def learn_halves(self, a: Look, b: Look) -> None:
-        self.halves.add(a, b, 1.0, 0, self._metric)
+        self.halves.add(a, b, 1.0, 0)
         self._fresh += 1
 
     def follow(self) -> None:
         """The metric has changed: look at all pairs again."""
         for pairs in (self.same, self.strangers, self.halves, self.crops):
-            pairs.look_again(self._metric)
+            pairs.look_again()
         self.refit()
 
     def refit_if_due(self) -> None:

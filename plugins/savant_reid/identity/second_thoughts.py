@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.identity.by_hand import Hands
-from savant_reid.identity.candidates import HERE_RATE
+from savant_reid.identity.candidates import HERE_RATE, SLACK_NS
 from savant_reid.identity.enrolment import ELSEWHERE, Entry
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.holders import Holders
@@ -34,8 +34,6 @@ CLEAR_ODDS = 2.5
 PER_CAMERA = 2
 MOST_CANDIDATES = 6
 LEAST_NATS = 4.0
-# The clocks of two cameras are not exact to this.
-SLACK_NS = 300_000_000
 # Somebody seen again in the middle of another's visits is as improbable as this many nats of rate.
 NEVER = -20.0
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from savant_reid.identity.crops import Crops
 from savant_reid.identity.crossings import ENOUGH_CROPS, SWAP_ODDS, WAIT_NS, Crossing, Crossings
-from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.tracklet import Tracklet
@@ -47,11 +46,8 @@ class Cut:
 class SwapFinder:
     """Looks for mistakes of the tracker; changes nothing but its own memory of crossings."""
 
-    def __init__(
-        self, crossings: Crossings, live: LiveTracks, crops: Crops, metric: Metric, scores: ScoreModel
-    ) -> None:
-        self._crossings, self._live = crossings, live
-        self._crops, self._metric, self._scores = crops, metric, scores
+    def __init__(self, crossings: Crossings, crops: Crops, metric: Metric, scores: ScoreModel) -> None:
+        self._crossings, self._crops, self._metric, self._scores = crossings, crops, metric, scores
 
     def swaps(self, now_ns: int) -> list[Swap]:
         """Crossings over whose looks say that the two were exchanged."""
