@@ -12,6 +12,7 @@ SavantReidError           itself: something of the system's is missing or refuse
 
 Those with a module in parentheses are defined there. ValueError, KeyError and the like are for callers who do what a
 docstring rules out.
+
 Broken data inside a running stream (a NaN embedding, a corrupt frame) is no error: it is refused and counted.
 """
 
