@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,3 +42,18 @@ class BatchArrays:
 
     def __len__(self) -> int:
         return len(self.frame_of)
+
+
+class Reader(Protocol):
+    """One way of reading and writing a batch's metadata."""
+
+    def read(self, buffer: Any, batch_meta: Any, gie_uid: int | None) -> BatchArrays:
+        """All objects of a batch. buffer: the Gst.Buffer. batch_meta: its pyds.NvDsBatchMeta.
+
+        gie_uid: unique id of the re-ID model, None where nobody asks for its tensors.
+        """
+
+    def write_class_ids(
+        self, batch_meta: Any, arrays: BatchArrays, rows: NDArray[np.int64], values: NDArray[np.int32]
+    ) -> None:
+        """Set the class ids of some objects of a batch that was read; rows: (k,), rising; values: (k,)."""

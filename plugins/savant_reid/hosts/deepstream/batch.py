@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.hosts.deepstream import pyds_batch
-from savant_reid.hosts.deepstream.arrays import BatchArrays
+from savant_reid.hosts.deepstream.arrays import BatchArrays, Reader
 from savant_reid.hosts.deepstream.bridge import Bridge
 from savant_reid.hosts.deepstream.collisions import another_key, colliding
 from savant_reid.hosts.deepstream.frames import PARKED, restored
@@ -21,9 +21,10 @@ class Batch:
     arrays: of its objects, changed with them. batch_meta: pyds.NvDsBatchMeta. complete: complete_uids was called.
     """
 
-    def __init__(self, bridge: Bridge, batch_meta: Any, arrays: BatchArrays) -> None:
+    def __init__(self, bridge: Bridge, reader: Reader, batch_meta: Any, arrays: BatchArrays) -> None:
         self.arrays = arrays
         self._bridge = bridge
+        self._reader = reader
         self._batch_meta = batch_meta
         self.complete = False
         self._parked: list[NDArray[np.int64]] = []
@@ -82,7 +83,7 @@ class Batch:
         return uids
 
     def _write_class_ids(self, rows: NDArray[np.int64], values: NDArray[np.int32]) -> None:
-        pyds_batch.write_class_ids(self._bridge.pyds, self._batch_meta, rows, values)
+        self._reader.write_class_ids(self._batch_meta, self.arrays, rows, values)
 
     def _object(self, row: int) -> tuple[Any, Any]:
         """pyds' own frame and object; slow, for what is rare."""

@@ -10,6 +10,7 @@ from savant_reid.hosts.deepstream.bridge import savant_bridge
 from savant_reid.hosts.deepstream.hosted import instance_of
 from savant_reid.hosts.deepstream.meters import Meters
 from savant_reid.hosts.deepstream.model_identity import model_of_element
+from savant_reid.hosts.deepstream.pyds_batch import PydsReader
 from savant_reid.hosts.deepstream.runner import Runner
 from savant_reid.hosts.deepstream.versions import version_warnings
 from savant_reid.hosts.plugin import Plugin
@@ -38,7 +39,8 @@ class DeepStreamPlugin(NvDsPyFuncPlugin):  # type: ignore[misc]
         bridge, element = savant_bridge(), self.gst_element.get_name()
         meters = Meters(bridge, element, self.metrics, self._metrics_exporter)
         get_frame = self._video_pipeline.get_batched_frame
-        runner = Runner(self._plugin, bridge, element, get_frame, self.logger, meters)
+        reader = PydsReader(bridge.pyds)
+        runner = Runner(self._plugin, bridge, element, get_frame, self.logger, meters, reader)
         runner.start()
         self._runner = runner
         return True

@@ -20,6 +20,25 @@ UID_AT = 1
 _EMPTY: list[Any] = []
 
 
+class PydsReader:
+    """Reader by pyds alone."""
+
+    def __init__(self, pyds: Any) -> None:
+        self._pyds = pyds
+
+    def read(self, buffer: Any, batch_meta: Any, gie_uid: int | None) -> BatchArrays:  # noqa: ARG002 - needs no address
+        return read_batch(self._pyds, batch_meta, gie_uid)
+
+    def write_class_ids(
+        self,
+        batch_meta: Any,
+        arrays: BatchArrays,  # noqa: ARG002 - needs no address
+        rows: NDArray[np.int64],
+        values: NDArray[np.int32],
+    ) -> None:
+        write_class_ids(self._pyds, batch_meta, rows, values)
+
+
 def nodes(head: Any, cast: Any) -> Iterator[Any]:
     """What a GList of DeepStream's metadata holds. As in Savant: the end is None."""
     while head is not None:

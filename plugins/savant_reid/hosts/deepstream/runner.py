@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from savant_reid.errors import ModelError
-from savant_reid.hosts.deepstream import pyds_batch
-from savant_reid.hosts.deepstream.arrays import BatchArrays
+from savant_reid.hosts.deepstream.arrays import BatchArrays, Reader
 from savant_reid.hosts.deepstream.batch import Batch
 from savant_reid.hosts.deepstream.bridge import Bridge, model_id, people_ids
 from savant_reid.hosts.deepstream.epochs import epochs_of
@@ -31,7 +30,7 @@ class Runner:
     """One plugin of one element.
 
     element: its name in the module, for logs, metrics and epochs. get_frame: Savant's get_batched_frame of
-    (batch id, frame id). gather: copies the embeddings of a batch; None where the plugin reads none.
+    (batch id, frame id). reader: of the metadata. gather: copies a batch's embeddings; None where none are read.
     """
 
     def __init__(
@@ -42,12 +41,14 @@ class Runner:
         get_frame: Callable[[int, int], tuple[Any, Any]],
         log: logging.Logger,
         meters: Meters,
+        reader: Reader,
         gather: Callable[[BatchArrays], Embedded] | None = None,
     ) -> None:
         self.plugin = plugin
         self.troubles = Troubles(log, element, lambda kind, camera: meters.add("reid_troubles", 1, camera, kind))
         self._bridge = bridge
         self._meters = meters
+        self._reader = reader
         self._gather = gather
         self._epochs = epochs_of(element)
         self._heads = Heads(bridge, get_frame, self._epochs, self.troubles, plugin.refuses)
@@ -96,8 +97,8 @@ class Runner:
 
     def _process(self, buffer: Any) -> None:
         batch_meta = self._bridge.batch_meta(buffer)
-        arrays = pyds_batch.read_batch(self._bridge.pyds, batch_meta, self._gie)
-        batch = Batch(self._bridge, batch_meta, arrays)
+        arrays = self._reader.read(buffer, batch_meta, self._gie)
+        batch = Batch(self._bridge, self._reader, batch_meta, arrays)
         batch.restore_class_ids()
         heads = self._heads.read(buffer, batch_meta)
         if heads:
