@@ -35,13 +35,15 @@ _FRAME_SIZE = (40 + 90 * _PLACES, 720)
 @dataclass(frozen=True)
 class Reading:
     """people: that have passed. created: identities made. held: identities in the gallery. merged: merges so
-    far. resident_mib: of this process. cpu_seconds: since the start, the making of the people included."""
+    far. resident_mib: of this process. most_mib: at any moment since the reading before: some MiB more are held while
+    a gallery that was empty is filling. cpu_seconds: since the start, the making of the people included."""
 
     people: int
     created: int
     held: int
     merged: int
     resident_mib: float
+    most_mib: float
     cpu_seconds: float
 
 
@@ -53,18 +55,21 @@ def measure(
     start = time.process_time()
     readings: list[Reading] = []
 
-    def read(passed: int) -> None:
+    def read(passed: int, most: float) -> None:
         created, merged = (resolver.counts[kind] for kind in ("created", "merged"))
         took = time.process_time() - start
-        readings.append(Reading(passed, created, resolver.identities, merged, resident_mib(), took))
+        readings.append(Reading(passed, created, resolver.identities, merged, resident_mib(), most, took))
         progress(readings[-1])
 
-    read(0)
+    read(0, resident_mib())
+    most = 0.0
     for passed, batch in moments(people):
         resolver.resolve(batch)
         resolver.take_events()
+        most = max(most, resident_mib())
         if passed * _READINGS // people >= len(readings):
-            read(passed)
+            read(passed, most)
+            most = 0.0
     return readings
 
 
@@ -112,14 +117,16 @@ def _moment(
     ]
 
 
-HEADER = f"{'people':>12} {'identities made':>16} {'held':>6} {'merges':>7} {'resident MiB':>13} {'CPU s':>8}"
+HEADER = (
+    f"{'people':>12} {'identities made':>16} {'held':>6} {'merges':>7} {'resident MiB':>13} {'most':>7} {'CPU s':>8}"
+)
 
 
 def as_text(reading: Reading) -> str:
     """A line below HEADER."""
     return (
         f"{reading.people:>12,} {reading.created:>16,} {reading.held:>6,} {reading.merged:>7,} "
-        f"{reading.resident_mib:>13.1f} {reading.cpu_seconds:>8.0f}"
+        f"{reading.resident_mib:>13.1f} {reading.most_mib:>7.1f} {reading.cpu_seconds:>8.0f}"
     )
 
 
