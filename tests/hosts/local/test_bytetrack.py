@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from savant_reid.hosts.local.bytetrack import LIFECYCLE, ByteTrack, Event, Life, assign, iou
+from savant_reid.hosts.local.bytetrack import LIFECYCLE, ByteTrack, Event, Life
+from savant_reid.hosts.local.tracking import assign, iou
 
 
 def at(*lefts: float, top: float = 100) -> np.ndarray:

@@ -9,17 +9,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from savant_reid.hosts.local.kalman import HEIGHT, KalmanTracks
+from savant_reid.hosts.local.tracking import (
+    Float32s,
+    FrameClock,
+    Int64s,
+    TrackerOutput,
+    assign,
+    good_boxes,
+    iou,
+)
 
-Float32s = NDArray[np.float32]
-Float64s = NDArray[np.float64]
-Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 # The paper's code fixes these; only the first match has a setting.
@@ -58,17 +62,6 @@ LIFECYCLE = np.array(
 )
 
 
-class TrackerOutput(NamedTuple):
-    """The detections of one frame that belong to a confirmed track, in the order of the detections.
-
-    boxes: (m, 4) float32 ltwh, as detected. confidences: (m,) float32. track_ids: (m,) int64.
-    """
-
-    boxes: Float32s
-    confidences: Float32s
-    track_ids: Int64s
-
-
 class ByteTrack:
     """The tracker of one camera.
 
@@ -92,51 +85,42 @@ class ByteTrack:
         ids: Iterator[int] | None = None,
     ) -> None:
         self.refused = 0
-        self._frame_rate = frame_rate
         self._high, self._start, self._low = high_confidence, track_activation_threshold, low_confidence
         self._match_threshold = match_threshold
         self._lost_frames = round(lost_seconds * frame_rate)
         self._next_id = itertools.count(1) if ids is None else ids
         self._clock = 0
-        self._time_ns: int | None = None
+        # A gap need not count for more than what expires every track anyway.
+        self._frames = FrameClock(frame_rate, self._lost_frames + 2)
         self._filters = KalmanTracks.start(np.zeros((0, 4), np.float32))
         self._life = np.zeros(0, np.int8)
         self._born = np.zeros(0, np.int64)
         self._seen = np.zeros(0, np.int64)
         self._ids = np.zeros(0, np.int64)
 
-    def update(self, boxes: Float32s, confidences: Float32s, time_ns: int | None = None) -> TrackerOutput:
-        """One frame: boxes (n, 4) float32 ltwh pixels, confidences (n,) float32.
-
-        time_ns: of the frame; where frames were dropped since the last one, tracks move on by as many frames.
-        Without it frames follow each other. Raises ValueError if the shapes do not fit.
-        """
-        boxes, confidences = self._accept(boxes, confidences)
-        self._advance(self._elapsed_frames(time_ns))
+    def update(
+        self,
+        boxes: Float32s,
+        confidences: Float32s,
+        time_ns: int | None = None,
+        looks: Float32s | None = None,  # noqa: ARG002 - a Tracker's; this one goes by boxes alone
+    ) -> TrackerOutput:
+        """One frame; see Tracker."""
+        boxes, confidences = np.asarray(boxes, np.float32), np.asarray(confidences, np.float32)
+        good = good_boxes(boxes, confidences)
+        self.refused += int(len(good) - good.sum())
+        boxes, confidences = boxes[good], confidences[good]
+        self._advance(self._frames.elapsed(time_ns))
         owner = self._associate(boxes, confidences)
         self._start_tracks(boxes, confidences, owner)
         self._remove_duplicates()
         shown = np.flatnonzero(owner >= 0)
         shown = shown[self._life[owner[shown]] == Life.TRACKED]
         self._name(owner[shown])
-        output = TrackerOutput(boxes[shown], confidences[shown], self._ids[owner[shown]])
+        rows = np.flatnonzero(good)[shown]
+        output = TrackerOutput(boxes[shown], confidences[shown], self._ids[owner[shown]], rows)
         self._keep(self._life != Life.REMOVED)
         return output
-
-    def _accept(self, boxes: Float32s, confidences: Float32s) -> tuple[Float32s, Float32s]:
-        boxes, confidences = np.asarray(boxes, np.float32), np.asarray(confidences, np.float32)
-        if boxes.ndim != 2 or boxes.shape[1] != 4 or confidences.shape != (len(boxes),):
-            raise ValueError(f"expected boxes (n, 4) and confidences (n,), found {boxes.shape} and {confidences.shape}")
-        good = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1) & np.isfinite(confidences)
-        self.refused += int(len(good) - good.sum())
-        return boxes[good], confidences[good]
-
-    def _elapsed_frames(self, time_ns: int | None) -> int:
-        """Frames since the last update, at least one; not more than what would expire every track anyway."""
-        last, self._time_ns = self._time_ns, time_ns
-        if time_ns is None or last is None:
-            return 1
-        return int(np.clip(round((time_ns - last) * self._frame_rate / 1e9), 1, self._lost_frames + 2))
 
     def _advance(self, frames: int) -> None:
         self._clock += frames
@@ -213,21 +197,3 @@ class ByteTrack:
         self._filters = self._filters.take(tracks)
         self._life, self._born = self._life[tracks], self._born[tracks]
         self._seen, self._ids = self._seen[tracks], self._ids[tracks]
-
-
-def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> Float64s:
-    """Intersection over union of (n, 4) and (m, 4) ltwh boxes: (n, m) float64."""
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    a_end, b_end = a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:]
-    sides = np.minimum(a_end[:, None], b_end[None]) - np.maximum(a[:, None, :2], b[None, :, :2])
-    shared = np.prod(np.clip(sides, 0, None), axis=2)
-    union = np.prod(a[:, 2:], axis=1)[:, None] + np.prod(b[:, 2:], axis=1)[None] - shared
-    return np.asarray(shared / np.maximum(union, 1e-12), np.float64)
-
-
-def assign(costs: Float64s, limit: float) -> tuple[Int64s, Int64s]:
-    """The cheapest one-to-one assignment in which leaving a pair unmatched costs `limit`: rows, columns."""
-    gain = np.minimum(costs - limit, 0)
-    rows, columns = linear_sum_assignment(gain)
-    good = gain[rows, columns] < 0
-    return rows[good], columns[good]

@@ -88,6 +88,12 @@ class KalmanTracks:
         """(n, 4) ltwh pixels."""
         return xyah_to_boxes(self.position)
 
+    def distances(self, boxes: NDArray[np.float32]) -> Float64s:
+        """Squared Mahalanobis distances of (m, 4) ltwh boxes from where the tracks expect one: (n, m)."""
+        innovation_var = self._innovation_var(self.var, self.position[:, HEIGHT])
+        surprise = boxes_to_xyah(boxes)[None] - self.position[:, None]
+        return np.asarray((surprise**2 / innovation_var[:, None]).sum(axis=2), np.float64)
+
     def predict(self, moving: NDArray[np.bool_], steps: int = 1) -> None:
         """Let the `moving` (n,) tracks go on by this many frames, in place."""
         if not moving.any():
@@ -104,8 +110,7 @@ class KalmanTracks:
     def correct(self, rows: NDArray[np.int64], boxes: NDArray[np.float32]) -> None:
         """Take in what was seen: boxes (m, 4) ltwh of the tracks `rows` (m,), in place."""
         var, cov = self.var[rows], self.cov[rows]
-        heights = self.position[rows, HEIGHT]
-        innovation_var = var + _variances(heights, _POSITION_SHARE, _ASPECT_MEASURED_STD)
+        innovation_var = self._innovation_var(var, self.position[rows, HEIGHT])
         gain, velocity_gain = var / innovation_var, cov / innovation_var
         surprise = boxes_to_xyah(boxes) - self.position[rows]
         self.position[rows] += gain * surprise
@@ -113,3 +118,8 @@ class KalmanTracks:
         self.vel_var[rows] -= velocity_gain * cov
         self.cov[rows] = cov - gain * cov
         self.var[rows] = var - gain * var
+
+    @staticmethod
+    def _innovation_var(var: Float64s, heights: Float64s) -> Float64s:
+        """Of a position as it will be measured."""
+        return var + _variances(heights, _POSITION_SHARE, _ASPECT_MEASURED_STD)
