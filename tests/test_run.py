@@ -240,9 +240,9 @@ def test_cameras_unknown_to_the_site_are_named(site, tmp_path):
 
 def test_a_wrong_module_key_is_named_with_its_line(tmp_path):
     text = MODULE.read_text()
-    line = text.splitlines().index("        batch_size: 16") + 1
+    line = text.splitlines().index("      batch_size: 16") + 1
     wrong = tmp_path / "module.yml"
-    wrong.write_text(text.replace("        batch_size: 16", "        batch_sise: 16"))
+    wrong.write_text(text.replace("      batch_size: 16", "      batch_sise: 16"))
     result = invoke("run", str(wrong), "--source", "a=a.mp4", "--out", str(tmp_path / "out"))
     assert f"module.yml:{line}:" in result.output
     assert "did you mean 'batch_size'" in result.output

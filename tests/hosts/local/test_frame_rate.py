@@ -9,7 +9,7 @@ import pytest
 from savant_reid.hosts.local.decoder import Decoder
 from savant_reid.hosts.local.frame_rate import DEFAULT_FPS, first_plausible
 from savant_reid.hosts.local.sources import CameraStats, open_source
-from savant_reid.hosts.local.tracker import TrackerSettings
+from savant_reid.hosts.local.tracker_settings import TrackerSettings
 from savant_reid.hosts.local.video_writer import VideoWriter
 from tests.hosts.local.videos import SECOND_NS, picture, read_all
 

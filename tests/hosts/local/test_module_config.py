@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from savant_reid.errors import ConfigError
-from savant_reid.hosts.local.model_schema import YoloXConverter
 from savant_reid.hosts.local.module_config import Module, load_module
 from savant_reid.hosts.local.module_schema import PyFuncElement
 
 MODULES = Path(__file__).parents[3] / "module"
 TEXT = (MODULES / "module.yml").read_text()
+DEMO_EMBEDDER = "parameters.embedders.person-reid-demo"
+OUTPUT_FRAME = TEXT[TEXT.index("  output_frame:") : TEXT.index("  draw_func:")]
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SAVANT_REID_MODELS", "SAVANT_REID_SITE", "SAVANT_REID_THREADS", "BATCH_SIZE", "MODEL_PATH"):
+    for name in [name for name in os.environ if name.startswith("SAVANT_REID_")] + ["BATCH_SIZE", "MODEL_PATH"]:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -58,16 +60,8 @@ def test_module_is_read_whole() -> None:
     assert module.output_frame is not None
 
 
-def test_yolox_module_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SAVANT_REID_MODELS", str(tmp_path))
-    module = load_module(MODULES / "module_yolox.yml")
-    assert isinstance(module.detector.model.output.converter, YoloXConverter)
-    assert module.detector.model.path == tmp_path / "yolox_nano_416x416.onnx"
-    assert module.local_host.letterbox_padding == 114
-
-
 def test_what_matters_on_deepstream_only_is_listed_not_refused(tmp_path: Path) -> None:
-    module = load_changed(tmp_path, ("precision: fp16", "precision: int8\n        int8_calib_file: table.txt"))
+    module = load_changed(tmp_path, ("        precision: ", "        int8_calib_file: table.txt\n        precision: "))
     assert "pipeline.elements[0].model.int8_calib_file" in module.ignored_on_local_host
     assert "pipeline.elements[1].properties" in module.ignored_on_local_host
     assert not any("batch_size" in key for key in module.ignored_on_local_host)
@@ -78,8 +72,11 @@ def test_resolvers_of_savant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("OUTPUT_FRAME", '{"codec": "h264"}')
     module = load_changed(
         tmp_path,
-        ("detection_overlap: 0.6", "detection_overlap: ${calc:'arg_0*5',${parameters.detection_confidence}}"),
-        ("output_frame:\n    codec: h264\n    encoder: nvenc", "output_frame: ${json:${oc.env:OUTPUT_FRAME, null}}"),
+        (
+            "detection_overlap: ${parameters.chosen.detector.overlap}",
+            "detection_overlap: ${calc:'arg_0*5',${parameters.detection_confidence}}",
+        ),
+        (OUTPUT_FRAME, "  output_frame: ${json:${oc.env:OUTPUT_FRAME, null}}\n\n"),
     )
     assert module.batch_size == 3
     assert module.detector.model.output.converter.kwargs.nms_iou_threshold == 0.5
@@ -112,8 +109,8 @@ def test_override_that_cannot_be_made(tmp_path: Path, key: str, value: str) -> N
     ("old", "new", "key", "text"),
     [
         (
-            "shape: [3, 288, 512]",
-            "shpe: [3, 288, 512]",
+            "          shape: ${parameters.chosen.detector",
+            "          shpe: ${parameters.chosen.detector",
             "pipeline.elements[0].model.input.shpe",
             "unknown key; did you mean 'shape'?",
         ),
@@ -179,8 +176,8 @@ def test_override_that_cannot_be_made(tmp_path: Path, key: str, value: str) -> N
         ("class_name: Gate", "clas_name: Gate", "pipeline.elements[2].clas_name", "did you mean 'class_name'?"),
         ("  elements:", "  elemnts:", "pipeline.elemnts", "did you mean 'elements'?"),
         ("name: savant_reid\n", "nmae: savant_reid\n", "nmae", "did you mean 'name'?"),
-        ("batch_size: 16", "batch_size: ${parameters.nobody}", "pipeline.elements[3].model.batch_size", "nobody"),
-        ("batch_size: 16", "batch_size: ${calc:'2*'}", "pipeline.elements[3].model.batch_size", ""),
+        ("batch_size: 16", "batch_size: ${parameters.nobody}", DEMO_EMBEDDER + ".batch_size", "nobody"),
+        ("batch_size: 16", "batch_size: ${calc:'2*'}", DEMO_EMBEDDER + ".batch_size", ""),
     ],
 )
 def test_refusals_name_line_key_expected_and_found(tmp_path: Path, old: str, new: str, key: str, text: str) -> None:

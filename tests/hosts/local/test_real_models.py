@@ -1,4 +1,4 @@
-"""YOLOX-nano and Intel's embedder on real footage, through module_yolox.yml; positions were read off the pictures."""
+"""YOLOX-nano and Intel's embedder on real footage, through module.yml; positions were read off the pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ pytestmark = pytest.mark.real
 @pytest.fixture
 def module(real_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
     monkeypatch.setenv("SAVANT_REID_MODELS", str(real_folder))
-    return load_module(Path(__file__).parents[3] / "module/module_yolox.yml")
+    monkeypatch.setenv("SAVANT_REID_DETECTOR", "yolox-nano")
+    monkeypatch.setenv("SAVANT_REID_EMBEDDER", "person-reidentification-retail-0287")
+    return load_module(Path(__file__).parents[3] / "module/module.yml")
 
 
 def frame(folder: Path, video: str, index: int) -> Frame:

@@ -5,7 +5,8 @@ import pytest
 
 from savant_reid.errors import ConfigError
 from savant_reid.hosts.local.frame import Frame
-from savant_reid.hosts.local.tracker import CameraTrackers, TrackerSettings
+from savant_reid.hosts.local.tracker import CameraTrackers
+from savant_reid.hosts.local.tracker_settings import ByteTrackSettings
 
 FRAME_NS = 40_000_000
 
@@ -23,7 +24,7 @@ def frame(camera: str, index: int, *lefts: float, epoch: int = 0) -> Frame:
 
 
 def test_cameras_do_not_disturb_each_other() -> None:
-    trackers = CameraTrackers(TrackerSettings(frame_rate=25))
+    trackers = CameraTrackers(ByteTrackSettings(frame_rate=25))
     for index in range(5):
         batch = [frame("door", index, 100 + index), frame("hall", index, 300, 500)]
         trackers.track(batch)
@@ -34,7 +35,7 @@ def test_cameras_do_not_disturb_each_other() -> None:
 
 
 def test_a_new_epoch_starts_anew_and_ids_go_on() -> None:
-    trackers = CameraTrackers(TrackerSettings(frame_rate=25))
+    trackers = CameraTrackers(ByteTrackSettings(frame_rate=25))
     trackers.track([frame("door", 0, 100, 300)])
     after = frame("door", 1, 100, epoch=1)
     trackers.track([after])
@@ -42,7 +43,7 @@ def test_a_new_epoch_starts_anew_and_ids_go_on() -> None:
 
 
 def test_two_frames_of_one_camera_in_a_batch_are_taken_in_turn() -> None:
-    trackers = CameraTrackers(TrackerSettings(frame_rate=25))
+    trackers = CameraTrackers(ByteTrackSettings(frame_rate=25))
     batch = [frame("door", index, 100 + 10 * index) for index in range(4)]
     trackers.track(batch)
     assert [one.track_ids.tolist() for one in batch] == [[1]] * 4
@@ -51,7 +52,7 @@ def test_two_frames_of_one_camera_in_a_batch_are_taken_in_turn() -> None:
 @pytest.mark.parametrize(("camera", "expected"), [("slow", [1]), ("other", [])])
 def test_a_cameras_own_frame_rate_counts(camera: str, expected: list[int]) -> None:
     # A track waits 0.2 s and one frame more: 400 ms at 5 frames per second, 240 ms at 25.
-    trackers = CameraTrackers(TrackerSettings(frame_rate=25, lost_seconds=0.2), {"slow": 5.0})
+    trackers = CameraTrackers(ByteTrackSettings(frame_rate=25, lost_seconds=0.2), {"slow": 5.0})
     back_after_400_ms = frame(camera, 10, 100)
     trackers.track([frame(camera, 0, 100), frame(camera, 5), back_after_400_ms])
     assert back_after_400_ms.track_ids.tolist() == expected
@@ -80,9 +81,9 @@ def test_refused_boxes_are_counted_over_epochs() -> None:
 )
 def test_wrong_settings_are_refused_by_name(values: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        TrackerSettings.from_mapping(values)
+        ByteTrackSettings.from_mapping(values)
 
 
 def test_settings_come_from_the_module() -> None:
-    settings = TrackerSettings.from_mapping({"lost_seconds": 2, "frame_rate": 15})
+    settings = ByteTrackSettings.from_mapping({"lost_seconds": 2, "frame_rate": 15})
     assert (settings.lost_seconds, settings.frame_rate, settings.match_threshold) == (2, 15, 0.8)

@@ -34,10 +34,29 @@ class Embedder(ModelStage):
     def embed(self, frames: Sequence[Frame]) -> int:
         """Give each frame the embeddings of those people who are due and of a size that the model takes.
 
-        Returns how many were made. All frames share batches of the model's size.
+        Returns how many there are. All frames share batches of the model's size; what the tracker has asked for
+        already is not made again.
         """
         begin = time.perf_counter()
         rows_of = [np.flatnonzero(frame.due & self._takes(frame.boxes)) for frame in frames]
+        new_of = [rows if frame.looks is None else rows[:0] for frame, rows in zip(frames, rows_of, strict=True)]
+        self._around_seconds += time.perf_counter() - begin
+        made_of = self._made(frames, new_of)
+        for frame, rows, made in zip(frames, rows_of, made_of, strict=True):
+            frame.set_embeddings(rows, made if frame.looks is None else frame.looks[rows])
+        return sum(map(len, rows_of))
+
+    def look(self, frames: Sequence[Frame]) -> list[NDArray[np.float32]]:
+        """Embeddings of all boxes of each frame, for the tracker: (n, D), NaN where the model takes no such size."""
+        rows_of = [np.flatnonzero(self._takes(frame.boxes)) for frame in frames]
+        looks = [np.full((len(frame.boxes), self.dimension), np.nan, np.float32) for frame in frames]
+        for look, rows, made in zip(looks, rows_of, self._made(frames, rows_of), strict=True):
+            look[rows] = made
+        return looks
+
+    def _made(self, frames: Sequence[Frame], rows_of: Sequence[NDArray[np.int64]]) -> list[NDArray[np.float32]]:
+        """The embeddings of these rows of each frame, (m, D) each, in batches over all frames."""
+        begin = time.perf_counter()
         crops = [
             _crop(frame.image, frame.boxes[row]) for frame, rows in zip(frames, rows_of, strict=True) for row in rows
         ]
@@ -45,13 +64,10 @@ class Embedder(ModelStage):
         outputs = list(self._model.run(crops))
         begin = time.perf_counter()
         embeddings = np.concatenate(outputs) if outputs else np.zeros((0, self.dimension), np.float32)
-        embeddings = embeddings.reshape(-1, self.dimension)
-        start = 0
-        for frame, rows in zip(frames, rows_of, strict=True):
-            frame.set_embeddings(rows, embeddings[start : start + len(rows)])
-            start += len(rows)
+        ends = np.cumsum([len(rows) for rows in rows_of])
+        made = np.split(embeddings.reshape(-1, self.dimension), ends[:-1]) if len(ends) else []
         self._around_seconds += time.perf_counter() - begin
-        return len(crops)
+        return made
 
     def _takes(self, boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Which boxes lie within model.input.object_min/max_*, and are not empty."""

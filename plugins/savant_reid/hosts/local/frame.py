@@ -23,6 +23,7 @@ class Frame:
     epoch: grows when the camera's stream starts anew (reconnect, new resolution); the tracker starts anew with it.
     boxes: (n, 4) float32 ltwh, pixels of `image`: after the detector the detections, after the tracker its people.
     confidences: (n,) float32. track_ids: (n,) int64, empty before the tracker.
+    looks: (n, D) float32 where the tracker has asked for embeddings of all boxes, rows of NaN where there is none.
     due: (n,) bool, set by the gate. embedding_of: (n,) int64 row in embeddings or -1. embeddings: (m, D) float32.
     """
 
@@ -34,6 +35,7 @@ class Frame:
     boxes: NDArray[np.float32] = field(default_factory=lambda: _floats(0, 4))
     confidences: NDArray[np.float32] = field(default_factory=lambda: _floats(0))
     track_ids: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    looks: NDArray[np.float32] | None = None
     due: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     embedding_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     embeddings: NDArray[np.float32] = field(default_factory=lambda: _floats(0, 0))

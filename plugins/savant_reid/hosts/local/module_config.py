@@ -27,6 +27,7 @@ from savant_reid.hosts.local.module_schema import (
     Parameters,
     TrackerElement,
 )
+from savant_reid.hosts.local.module_tables import check_tables, origin
 from savant_reid.hosts.local.resolvers import register_resolvers
 from savant_reid.hosts.local.yaml_lines import KeyPath, YamlLines
 
@@ -134,6 +135,9 @@ def load_module(path: Path, overrides: Mapping[str, str] = MappingProxyType({}))
 def _resolved(lines: YamlLines, overrides: Mapping[str, str], problems: Problems) -> Mapping[str, Any]:
     """The file as plain values, its three sections of the right kind where `problems` has nothing to say."""
     config = _merged(lines, overrides)
+    problems.origin = lambda path: origin(config, path)
+    check_tables(config, lines, problems)
+    problems.raise_if_any()  # all that follows from a wrong name would only hide it
     try:
         resolved = OmegaConf.to_container(config, resolve=True)
     except Exception as error:  # resolvers run the user's expressions: anything can come out of them

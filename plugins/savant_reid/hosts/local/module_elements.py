@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from savant_reid.hosts.local.model_card import card_problems
 from savant_reid.hosts.local.model_schema import Model
 from savant_reid.hosts.local.module_problems import Problems
 from savant_reid.hosts.local.module_schema import (
@@ -45,6 +46,8 @@ def read_elements(
         element = _element(path, data, problems)
         if isinstance(element, DetectorElement | AttributeModelElement):
             element = _with_folder(element, folder, parameters)
+            for model_key, text in card_problems(element.model):
+                problems.add((*path, "model", *model_key), text)
         if element is not None:
             found.append((path, element))
     return found

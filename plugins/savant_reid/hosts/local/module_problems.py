@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -20,17 +20,24 @@ class Problems:
     def __init__(self, lines: YamlLines, overrides: Mapping[str, str]) -> None:
         self._lines, self._overrides = lines, overrides
         self._messages: list[str] = []
+        # Where the value at a path was written, where that is elsewhere.
+        self.origin: Callable[[KeyPath], KeyPath] = lambda path: path
         self.ignored: list[str] = []
 
     def add(self, path: KeyPath, text: str) -> None:
-        self._messages.append(self._lines.message(path, text, self._overrides))
+        self._add(path, text, self.origin(path))
+
+    def _add(self, path: KeyPath, text: str, origin: KeyPath) -> None:
+        self._messages.append(self._lines.message(path, text, self._overrides, origin))
 
     def add_unknown(self, path: KeyPath, known: Iterable[str], note: str = "") -> None:
         known = sorted(known)
         near = difflib.get_close_matches(str(path[-1]), known, n=1)
         listed = f"known here: {', '.join(known)}" if len(known) <= MOST_LISTED else ""
         hint = f"did you mean {near[0]!r}?" if near else listed
-        self.add(path, "; ".join(filter(None, ("unknown key", note, hint))))
+        # The key itself is wrong here, whatever its value refers to.
+        origin = (*self.origin(path[:-1]), path[-1])
+        self._add(path, "; ".join(filter(None, ("unknown key", note, hint))), origin)
 
     def add_validation(self, prefix: KeyPath, error: ValidationError) -> None:
         for detail in error.errors(include_url=False):

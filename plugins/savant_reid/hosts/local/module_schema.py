@@ -48,7 +48,7 @@ class AttributeModelElement(Element):
 
 
 class TrackerElement(Element):
-    """On DeepStream nvtracker with these properties; here ByteTrack, set by parameters.local_host.tracker."""
+    """On DeepStream nvtracker with these properties; here the one that parameters.local_host.tracker names."""
 
 
 class PyFuncElement(Element):
@@ -78,12 +78,15 @@ class LocalHost(Strict):
     """Settings that only the local host reads; Savant accepts unknown parameters.
 
     inference_threads: threads of ONNX Runtime per model. letterbox_padding: grey value around a letterboxed picture;
-    DeepStream pads with 0. tracker: settings of the tracker, checked by the tracker itself.
+    DeepStream pads with 0. tracker: what stands in for nvtracker. bytetrack, deepsort: their settings, checked by
+    the trackers themselves.
     """
 
     inference_threads: Annotated[int, Field(ge=1, le=64)] = 2
     letterbox_padding: Annotated[int, Field(ge=0, le=255)] = 0
-    tracker: Mapping[str, bool | int | float] = Field(default_factory=dict)
+    tracker: Literal["bytetrack", "deepsort"] = "bytetrack"
+    bytetrack: Mapping[str, bool | int | float] = Field(default_factory=dict)
+    deepsort: Mapping[str, bool | int | float] = Field(default_factory=dict)
 
 
 class FrameSize(Strict):

@@ -23,7 +23,8 @@ from savant_reid.hosts.local.module_schema import (
 )
 from savant_reid.hosts.local.prefetch import Prefetch
 from savant_reid.hosts.local.stopwatch import Stopwatch
-from savant_reid.hosts.local.tracker import CameraTrackers, TrackerSettings
+from savant_reid.hosts.local.tracker import CameraTrackers
+from savant_reid.hosts.local.tracker_settings import ByteTrackSettings, DeepSortSettings, TrackerSettings
 from savant_reid.hosts.plugin import Plugin
 from savant_reid.identity.types import IdentityEvent
 
@@ -102,9 +103,9 @@ class Pipeline:
             self.detector = Detector(element, settings)
             return self.detector.detect
         if isinstance(element, TrackerElement):
-            return CameraTrackers(TrackerSettings.from_mapping(settings.tracker), self._frame_rates).track
+            return self._tracker().track
         if isinstance(element, AttributeModelElement):
-            self.embedder = Embedder(element, settings)
+            self.embedder = self.embedder or Embedder(element, settings)
             return self._embed
         if isinstance(element, PyFuncElement):
             try:
@@ -120,6 +121,19 @@ class Pipeline:
             return plugin.process_batch
         raise ConfigError(f"{self._module.path}: {element.element}: the local host has no stage for it")
 
+    def _tracker(self) -> CameraTrackers:
+        settings = _tracker_settings(self._module)
+        element = self._module.embedder
+        if not settings.wants_looks:
+            return CameraTrackers(settings, self._frame_rates)
+        if element is None:
+            raise ConfigError(
+                f"{self._module.path}: parameters.local_host.tracker: {self._module.local_host.tracker} needs an "
+                "nvinfer@attribute_model to tell people apart, found none"
+            )
+        self.embedder = Embedder(element, self._module.local_host)
+        return CameraTrackers(settings, self._frame_rates, self.embedder.look)
+
     def _embed(self, frames: Sequence[Frame]) -> None:
         if self.embedder is not None:
             self.embeddings += self.embedder.embed(frames)
@@ -127,10 +141,11 @@ class Pipeline:
     def _check_embedding_model(self) -> None:
         """Whoever reads embeddings must mean those of this module's model."""
         found = self.embedder.name if self.embedder else None
-        for plugin in self.plugins:
+        pyfuncs = [element for element in self._module.elements if isinstance(element, PyFuncElement)]
+        for element, plugin in zip(pyfuncs, self.plugins, strict=True):
             if found is not None and plugin.embedding_model not in (None, found):
                 raise ConfigError(
-                    f"{self._module.path}: {type(plugin).__name__}: embedding_model: expected the name of the module's "
+                    f"{self._module.path}: {element.class_name}: embedding_model: expected the name of the module's "
                     f"nvinfer@attribute_model, {found!r}; found {plugin.embedding_model!r}"
                 )
 
@@ -141,6 +156,19 @@ class Pipeline:
                     f"{self._module.path}: pipeline.elements: expected a pyfunc that decides identities "
                     "(savant_reid.pyfuncs.identify), found none"
                 )
+
+
+def _tracker_settings(module: Module) -> TrackerSettings:
+    """Those of the tracker that the module names, checked; of the other one, too, as a misspelling is one anyway."""
+    host = module.local_host
+    try:
+        settings = {
+            "bytetrack": ByteTrackSettings.from_mapping(host.bytetrack),
+            "deepsort": DeepSortSettings.from_mapping(host.deepsort),
+        }
+    except ConfigError as error:
+        raise ConfigError(f"{module.path}: parameters.local_host: {error}") from error
+    return settings[host.tracker]
 
 
 def load_class(module: str, class_name: str, kwargs: Mapping[str, Any]) -> Any:

@@ -54,13 +54,21 @@ class YamlLines:
     def has(self, path: KeyPath) -> bool:
         return path in self._lines
 
-    def message(self, path: KeyPath, text: str, overrides: Mapping[str, str] | None = None) -> str:
-        """`module.yml:37: pipeline.elements[1].name: text`; for a key that was overridden the override, not a line."""
-        key = key_text(path)
+    def message(
+        self, path: KeyPath, text: str, overrides: Mapping[str, str] | None = None, origin: KeyPath | None = None
+    ) -> str:
+        """`module.yml:37: pipeline.elements[1].name: text`; for a key that was overridden the override, not a line.
+
+        origin: where the value was written, if not at `path`; the line is that one's.
+        """
+        origin = path if origin is None else origin
+        key, written = key_text(path), key_text(origin)
+        if origin != path:
+            text += f" (written at {written})"
         for name, value in (overrides or {}).items():
-            if key == name or key.startswith((f"{name}.", f"{name}[")):
+            if any(one == name or one.startswith((f"{name}.", f"{name}[")) for one in (key, written)):
                 return f"{self.path}: {key} (overridden with {value!r}): {text}"
-        line = self.of(path)
+        line = self.of(origin)
         return f"{self.path}{f':{line}' if line else ''}: {f'{key}: ' if key else ''}{text}"
 
     def _collect(self, node: yaml.Node, path: KeyPath) -> None:
