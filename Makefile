@@ -26,7 +26,7 @@ lint: setup ## style, types, and who may import whom
 	.venv/bin/lint-imports --no-cache
 
 test-numpy1: .venv-numpy1/ready ## what also runs in Savant's container, with its NumPy 1.26
-	.venv-numpy1/bin/python -m pytest tests/identity tests/pyfuncs
+	.venv-numpy1/bin/python -m pytest tests/identity tests/pyfuncs tests/hosts/deepstream
 
 .venv-numpy1/ready: pyproject.toml
 	$(PYTHON310) -m venv --clear .venv-numpy1

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from savant_reid.errors import ConfigError
-from savant_reid.gallery.enrolment import Enrolled, EnrolledPerson, save_enrolled
 from savant_reid.hosts.plugin import Plugin
 from savant_reid.pyfuncs import shared
 from savant_reid.pyfuncs.converter import KeepTensor
@@ -119,6 +118,9 @@ def reid_element(folder, onnx):
 
 
 def test_a_gallery_that_another_model_has_built_is_refused_at_the_start(scene, site_file, tmp_path):
+    pytest.importorskip("pyarrow")
+    from savant_reid.gallery.enrolment import Enrolled, EnrolledPerson, save_enrolled
+
     mine = f"person_reid sha256:{hashlib.sha256(b'mine').hexdigest()}"
     person = EnrolledPerson("Ada", np.eye(2, 8, dtype=np.float32), None, ("door", "door"), ("", ""))
     save_enrolled(tmp_path / "people.parquet", Enrolled(mine, (person,)))

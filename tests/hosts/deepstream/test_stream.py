@@ -6,7 +6,6 @@ import json
 import logging
 from pathlib import Path
 
-import jsonschema
 import numpy as np
 import pytest
 
@@ -202,6 +201,7 @@ def event(track_id=5, camera="door"):
 
 
 def test_events_leave_with_a_frame_in_the_published_schema_and_with_the_trackers_own_number():
+    jsonschema = pytest.importorskip("jsonschema")
     scene, plugin = Scene(), Recorder()
     runner = scene.runner(plugin)
     events_module._sequences.clear()
