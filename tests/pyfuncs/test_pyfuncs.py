@@ -107,9 +107,23 @@ def test_every_element_and_every_reload_finds_the_same_resolver(site_file):
     for module in fresh:
         spec.loader.exec_module(module)
     assert fresh[0].Identify is not fresh[1].Identify
-    first, second = (module.resolver_for(site_file) for module in fresh)
+    first, second = (module.shared_resolver(site_file) for module in fresh)
     assert first is second
-    assert sys.modules["savant_reid.pyfuncs.shared"].resolver_for(site_file) is first
+    assert sys.modules["savant_reid.pyfuncs.shared"].resolver_for(site_file) is first.resolver
+
+
+def test_the_resolver_is_used_by_one_element_at_a_time(site_file, monkeypatch):
+    """Queues give each element a thread of its own, and several may name one site."""
+    held = []
+    shared_one = shared.shared_resolver(site_file)
+    for name in ("resolve", "take_events"):
+        monkeypatch.setattr(shared_one.resolver, name, lambda *_: held.append(shared_one.lock.locked()) or [])
+    identify = Identify(str(site_file), "person_reid")
+    identify.on_start()
+    identify.process_batch([])
+    identify.take_events()
+    assert held == [True, True]
+    assert not shared_one.lock.locked()
 
 
 class Canvas:

@@ -10,7 +10,7 @@ from savant_reid.hosts.batch import FrameView
 from savant_reid.hosts.choice import for_host
 from savant_reid.hosts.plugin import PEOPLE, Plugin
 from savant_reid.identity.types import Decision, IdentityEvent, Sightings, State
-from savant_reid.pyfuncs.shared import resolver_for
+from savant_reid.pyfuncs.shared import SharedResolver, shared_resolver
 from savant_reid.site import load_site
 from savant_reid.site_learned import load_learned
 from savant_reid.site_people import load_enrolment
@@ -26,13 +26,14 @@ class IdentifyPlugin(Plugin):
         self.site = site
         self.embedding_model = embedding_model
         self.people = people
+        self._started: SharedResolver | None = None
 
     @property
     def site_name(self) -> str:
         return load_site(Path(self.site)).site
 
     def on_start(self) -> None:
-        resolver_for(self.site)
+        self._started = shared_resolver(self.site)
 
     def accept_model(self, model: str) -> None:
         site = load_site(Path(self.site))
@@ -52,23 +53,33 @@ class IdentifyPlugin(Plugin):
             start += len(seen)
 
     def take_events(self) -> list[IdentityEvent]:
-        return resolver_for(self.site).take_events()
+        shared = self._shared()
+        with shared.lock:
+            return shared.resolver.take_events()
 
     def figures(self) -> Mapping[str, float]:
-        resolver = resolver_for(self.site)
-        return {
-            "identities": resolver.identities,
-            "embeddings_accepted": resolver.accepted,
-            "embeddings_refused": sum(resolver.refused.values()),
-            "swaps_cut": resolver.cuts,
-            "turned_away": resolver.turned_away,
-            "clock_jumps": resolver.clock_jumps,
-            **{f"decisions_{state.value}": resolver.counts[state.value] for state in State},
-        }
+        shared = self._shared()
+        with shared.lock:
+            resolver = shared.resolver
+            return {
+                "identities": resolver.identities,
+                "embeddings_accepted": resolver.accepted,
+                "embeddings_refused": sum(resolver.refused.values()),
+                "swaps_cut": resolver.cuts,
+                "turned_away": resolver.turned_away,
+                "clock_jumps": resolver.clock_jumps,
+                **{f"decisions_{state.value}": resolver.counts[state.value] for state in State},
+            }
+
+    def _shared(self) -> SharedResolver:
+        # Looked up once: the file's path is resolved for it, and that costs as much as several decisions.
+        return self._started or shared_resolver(self.site)
 
     def _resolve(self, sightings: Sequence[Sightings]) -> Sequence[Decision]:
+        shared = self._shared()
         try:
-            return resolver_for(self.site).resolve(sightings)
+            with shared.lock:
+                return shared.resolver.resolve(sightings)
         except KeyError:
             known = load_site(Path(self.site)).cameras
             unknown = [seen.camera for seen in sightings if seen.camera not in known]

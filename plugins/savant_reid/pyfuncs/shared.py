@@ -8,6 +8,7 @@ same resolver. That is why, alone in this project, there is state at module leve
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from savant_reid.identity.constraints import Constraints
@@ -16,11 +17,25 @@ from savant_reid.site import load_site
 from savant_reid.site_learned import load_learned
 from savant_reid.site_people import load_enrolment
 
+
+@dataclass(frozen=True)
+class SharedResolver:
+    """lock: to be held while the resolver is used. Queues between Savant's elements give each a thread of its own."""
+
+    resolver: Resolver
+    lock: threading.Lock
+
+
 _lock = threading.Lock()
-_resolvers: dict[Path, Resolver] = {}
+_resolvers: dict[Path, SharedResolver] = {}
 
 
 def resolver_for(site_file: str | Path, constraints: Constraints | None = None) -> Resolver:
+    """The resolver of a site, for hosts with one thread. Raises as shared_resolver."""
+    return shared_resolver(site_file, constraints).resolver
+
+
+def shared_resolver(site_file: str | Path, constraints: Constraints | None = None) -> SharedResolver:
     """The resolver of a site, made at the first call, which may say what people have decided before (constraints).
 
     Raises ConfigError if the site file is wrong, DataError if its enrolment file is.
@@ -30,13 +45,14 @@ def resolver_for(site_file: str | Path, constraints: Constraints | None = None) 
         if path not in _resolvers:
             site = load_site(path)
             people = load_enrolment(site)
-            _resolvers[path] = Resolver(
+            resolver = Resolver(
                 site.topology(),
                 site.policy(),
                 learned=load_learned(site),
                 enrolment=people,
                 constraints=constraints,
             )
+            _resolvers[path] = SharedResolver(resolver, threading.Lock())
         return _resolvers[path]
 
 

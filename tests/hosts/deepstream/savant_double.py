@@ -119,7 +119,7 @@ def load(module: str, class_name: str, **kwargs: Any) -> Any:
 
 def start(pyfunc: Any, scene: Scene, name: str, elements: Mapping[str, Any] | None = None) -> Any:
     """As the `pyfunc` element does before the first buffer."""
-    pipeline = SimpleNamespace(get_batched_frame=lambda _, index: (scene.video_frames[index], None))
+    pipeline = SimpleNamespace(get_batch=lambda _: (scene.video_frames, {}))
     pyfunc.gst_element = Element(name, {"pipeline": pipeline, "metrics-exporter": scene.exporter}, elements)
     pyfunc.sources = dict(enumerate(scene.cameras))
     assert pyfunc.on_start() is True

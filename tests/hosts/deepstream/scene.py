@@ -110,7 +110,7 @@ class Scene:
             plugin,
             self.bridge,
             element,
-            lambda _, index: (self.video_frames[index], None),
+            lambda _: self.video_frames,
             logging.getLogger("test"),
             meters,
             PydsReader(pyds),

@@ -38,9 +38,11 @@ class DeepStreamPlugin(NvDsPyFuncPlugin):  # type: ignore[misc]
             self._plugin.accept_model(model)
         bridge, element = savant_bridge(), self.gst_element.get_name()
         meters = Meters(bridge, element, self.metrics, self._metrics_exporter)
-        get_frame = self._video_pipeline.get_batched_frame
+        pipeline = self._video_pipeline
         reader = PydsReader(bridge.pyds)
-        runner = Runner(self._plugin, bridge, element, get_frame, self.logger, meters, reader)
+        runner = Runner(
+            self._plugin, bridge, element, lambda batch: pipeline.get_batch(batch)[0], self.logger, meters, reader
+        )
         runner.start()
         self._runner = runner
         return True

@@ -29,8 +29,8 @@ FIGURES_EVERY = 32
 class Runner:
     """One plugin of one element.
 
-    element: its name in the module, for logs, metrics and epochs. get_frame: Savant's get_batched_frame of
-    (batch id, frame id). reader: of the metadata. gather: copies a batch's embeddings; None where none are read.
+    element: its name in the module, for logs, metrics and epochs. get_frames: see Heads. reader: of the metadata.
+    gather: copies a batch's embeddings; None where none are read.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Runner:
         plugin: Plugin,
         bridge: Bridge,
         element: str,
-        get_frame: Callable[[int, int], tuple[Any, Any]],
+        get_frames: Callable[[int], Any],
         log: logging.Logger,
         meters: Meters,
         reader: Reader,
@@ -51,7 +51,7 @@ class Runner:
         self._reader = reader
         self._gather = gather
         self._epochs = epochs_of(element)
-        self._heads = Heads(bridge, get_frame, self._epochs, self.troubles, plugin.refuses)
+        self._heads = Heads(bridge, get_frames, self._epochs, self.troubles, plugin.refuses)
         self._outbox = Outbox(self.troubles)
         self._people = (-1, -1)
         self._gie: int | None = None
