@@ -56,10 +56,14 @@ def decode_yolo(output: Floats, classes: int, arguments: YoloArguments) -> Boxes
 
 
 def yolo_shape_message(found: tuple[int, ...], classes: int) -> str:
-    return (
+    text = (
         f"expected an output of [{classes + 4}, anchors] or [anchors, {classes + 5}] per picture"
         f" (num_detected_classes is {classes}), found {list(found)}"
     )
+    if len(found) == 2 and found[1] == 6:
+        # Savant reads such a tensor as objectness times class: people, label 0, would have confidence 0.
+        text += "; is it DeepStream-Yolo's (corners, score, label)? Export the raw output instead"
+    return text
 
 
 class YoloXGrid:

@@ -25,6 +25,12 @@ class Embedder(ModelStage):
         self._input = element.model.input
         layer = element.model.output.layer_names[0]
         super().__init__(element.name, element.model, layer, settings)
+        if len(self._model.outputs) != 1:
+            # Not for this host's sake: Savant 0.5 hands on a wrong tensor where a model has more.
+            found = ", ".join(self._model.outputs)
+            raise ModelError(
+                f"{self.name}: {element.model.model_file}: expected one output, the embedding; found {found}"
+            )
         shape = self._model.output_shape
         # nvinfer hands on [D, 1, 1] as readily as [D].
         self.dimension = int(np.prod(shape))

@@ -91,6 +91,11 @@ class OnnxModel:
             f"{self.name}: {model.path.name}: input {item.name!r}: expected {expected}, found {item.shape}"
         )
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of all outputs of the graph."""
+        return tuple(item.name for item in self._session.get_outputs())
+
     def _check_output(self) -> None:
         outputs = {item.name: item for item in self._session.get_outputs()}
         if self._output not in outputs:
