@@ -26,7 +26,7 @@ STRANGE_NATS = -2.0
 KNOWN_CROPS = 3
 # After a crop that speaks no more for its track than this, the track is looked at as a whole for so many crops.
 DOUBT_NATS = 1.0
-DOUBTED = 3
+DOUBTED = 8
 STRANGER_QUALITY = 0.3
 
 

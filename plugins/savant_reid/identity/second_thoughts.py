@@ -140,7 +140,8 @@ class SecondThoughts:
     def _rate_log(self, row: int, camera: int, at_ns: int, now_ns: int) -> float:
         """Log rate of that identity turning up before that camera then."""
         _, cameras, first_ns, last_ns = self._presences(row, now_ns).T
-        if (self._topology.overlap[cameras, camera] & (first_ns <= at_ns) & (last_ns > at_ns)).any():
+        here = self._topology.overlap[cameras, camera] | (cameras == camera)
+        if (here & (first_ns <= at_ns) & (last_ns > at_ns)).any():
             return math.log(HERE_RATE)
         visits = self._gallery.visits[row]
         before = visits[(visits[:, 0] != 0) & (visits[:, 3] <= at_ns + SLACK_NS)]
