@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -16,6 +15,7 @@ from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.host import HostResult, HostRun, run_host
 from savant_reid.hosts.local.module_config import Module, load_module
 from savant_reid.hosts.local.sources import open_sources
+from savant_reid.process_memory import peak_mib
 from savant_reid.pyfuncs import shared
 from savant_reid.report import write_report
 from savant_reid.run_inputs import SITE_KEY, choose_site
@@ -102,7 +102,7 @@ def _metrics(result: HostResult, site: Site, module: Module, started: datetime, 
         "cameras": result.cameras,
         "identity": identity_metrics(resolver, embeddings, person_seconds, result.shared_ids_in_frame),
         "scores": None,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_memory_mb": peak_mib(),
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from savant_reid.bench import search
-from savant_reid.bench.engine import EngineRun, resident_mib, run_engine
+from savant_reid.bench.engine import EngineRun, run_engine
 from savant_reid.bench.gatherer import RowGatherer
 from savant_reid.bench.presets import PresetSource
 from savant_reid.bench.rows import Rows
@@ -18,6 +18,7 @@ from savant_reid.identity.policy import Policy
 from savant_reid.identity.resolver import Resolver
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.types import Sightings
+from savant_reid.process_memory import resident_mib
 from savant_reid.testing import preset
 
 Figure = dict[str, object]
