@@ -97,7 +97,9 @@ class SecondThoughts:
                 yield merge
 
     def _best(self, global_id: int, owners: Int64s, similarities: Floats, now_ns: int) -> Merge | None:
-        nats = self._scores.nats(similarities, 2)
+        known = [int(owner) if self._gallery.row_of(int(owner)) is not None else global_id for owner in owners]
+        counts = self._gallery.count[self._gallery.rows_of([global_id, *known])]
+        nats = self._scores.nats(similarities, 2, counts[1:], int(counts[0]))
         order = np.argsort(-similarities, kind="stable")[: MOST_CANDIDATES + 1]
         merges = [
             self._weigh(global_id, int(owners[at]), float(nats[at]), now_ns)
