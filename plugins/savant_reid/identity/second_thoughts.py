@@ -92,6 +92,8 @@ class SecondThoughts:
         blocks = [*range(len(self._topology.cameras)), *([ELSEWHERE] if self._entry.names else [])]
         nearest = self._search.nearest(looks, blocks, PER_CAMERA)
         for i, global_id in enumerate(rows):
+            if self._gallery.row_of(global_id) is None:
+                continue  # merged away since
             merge = self._best(global_id, nearest.owners[i], nearest.similarities[i], now_ns)
             if merge is not None:
                 yield merge
