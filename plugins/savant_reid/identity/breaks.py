@@ -6,6 +6,8 @@ mean to the new person. Both halves are compared instead, at every place there i
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,22 +15,39 @@ from savant_reid.identity.metric import unit
 
 Floats = NDArray[np.float32]
 # Crops on either side.
-LEAST_CROPS = 2
+BEFORE, AFTER = 2, 2
 
 
-def most_different(looks: Floats, quality: Floats) -> tuple[int, float, float] | None:
-    """The place with the least similarity of the two sides' means, and how alike the crops after it are.
+class Break(NamedTuple):
+    """place: the first crop after it. Similarities: across, of each later crop to the mean of the earlier ones, (k,);
+    earlier, later: of each crop to the mean of the others on its side."""
 
-    looks: (n, D) unit length, in order of time; quality: (n,) above 0. Returns (k, similarity of looks[:k] to
-    looks[k:], least similarity of a crop after k to the mean of these); None where there are too few crops.
+    place: int
+    across: Floats
+    earlier: Floats
+    later: Floats
+
+
+def most_different(looks: Floats, quality: Floats) -> Break | None:
+    """The place with the least similarity of the two sides' means; None where there are too few crops.
+
+    looks: (n, D) unit length, in order of time; quality: (n,) above 0.
     """
     n = len(looks)
-    if n < 2 * LEAST_CROPS:
+    if n < BEFORE + AFTER:
         return None
     sums = np.cumsum(looks * quality[:, None], axis=0)
-    places = np.arange(LEAST_CROPS, n - LEAST_CROPS + 1)
+    places = np.arange(BEFORE, n - AFTER + 1)
     before, after = unit(sums[places - 1]), unit(sums[-1] - sums[places - 1])
-    alike = np.einsum("kd,kd->k", before, after)
-    at = int(np.argmin(alike))
+    at = int(np.argmin(np.einsum("kd,kd->k", before, after)))
     place = int(places[at])
-    return place, float(alike[at]), float((looks[place:] @ after[at]).min())
+    sides = slice(None, place), slice(place, None)
+    earlier, later = (_to_the_others(looks[side], quality[side]) for side in sides)
+    return Break(place, looks[place:] @ before[at], earlier, later)
+
+
+def _to_the_others(looks: Floats, quality: Floats) -> Floats:
+    """(n,) similarity of each to the weighted mean of the others."""
+    weighted = looks * quality[:, None]
+    others = unit(weighted.sum(axis=0) - weighted)
+    return np.asarray(np.einsum("nd,nd->n", looks, others), np.float32)

@@ -36,4 +36,4 @@ def gain(visits_a: Rows | int, visits_b: Rows | int, spread: float) -> Doubles:
 
 def step_of(gains: Doubles) -> Rows:
     """The table for these gains."""
-    return np.clip(np.rint(np.log(gains) / np.log(RATIO)), 0, STEPS - 1).astype(np.int64)
+    return np.asarray(np.clip(np.rint(np.log(gains) / np.log(RATIO)), 0, STEPS - 1), np.int64)

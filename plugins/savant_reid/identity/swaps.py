@@ -20,7 +20,8 @@ from savant_reid.identity.tracklet import Tracklet
 
 Floats = NDArray[np.float32]
 FAR_FUTURE_NS = 2**62
-# A track is two people's if before and after some moment it is so unlike itself, and all since then are alike, in nats.
+# A track is two people's if the crops after some moment are so unlike those before it, and those of either side are
+# alike, in nats on average.
 STRANGE_NATS = -2.0
 ALIKE_NATS = 0.0
 # An early verdict on a crossing needs so many nats.
@@ -128,9 +129,9 @@ class SwapFinder:
         found = most_different(looks, self._crops.quality[tracklet.row, :n])
         if found is None:
             return []
-        place, *likeness = found
-        between, within = self._scores.nats(np.array(likeness), self._scores.TRACK).tolist()
-        if between > STRANGE_NATS or within < ALIKE_NATS:
+        across, earlier, later = (float(self._scores.nats(part, self._scores.TRACK).mean()) for part in found[1:])
+        if across > STRANGE_NATS or min(earlier, later) < ALIKE_NATS:
             return []
+        place = found.place
         times = self._crops.times_ns[tracklet.row]
         return [int(times[place - 1] + times[place]) // 2]
