@@ -31,7 +31,7 @@ from savant_reid.identity.twins import Twins
 Int64s = NDArray[np.int64]
 Floats = NDArray[np.float32]
 # Log-odds asked of a merge: it is harder to undo than to do without.
-CLEAR_ODDS = 2.5
+CLEAR_ODDS = 2.0
 PER_CAMERA = 2
 MOST_CANDIDATES = 6
 LEAST_NATS = 4.0

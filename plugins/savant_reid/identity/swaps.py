@@ -24,6 +24,9 @@ FAR_FUTURE_NS = 2**62
 # alike, in nats on average.
 STRANGE_NATS = -2.0
 ALIKE_NATS = 0.0
+# Of so few crops before it is less known than of KNOWN_CROPS: more is asked of those after it.
+KNOWN_CROPS = 3
+CLEARLY_STRANGE_NATS = -3.0
 # An early verdict on a crossing needs so many nats.
 CLEAR_NATS = 6.0
 
@@ -130,8 +133,9 @@ class SwapFinder:
         if found is None:
             return []
         across, earlier, later = (float(self._scores.nats(part, self._scores.TRACK).mean()) for part in found[1:])
-        if across > STRANGE_NATS or min(earlier, later) < ALIKE_NATS:
-            return []
         place = found.place
+        least = STRANGE_NATS if place >= KNOWN_CROPS else CLEARLY_STRANGE_NATS
+        if across > least or min(earlier, later) < ALIKE_NATS:
+            return []
         times = self._crops.times_ns[tracklet.row]
         return [int(times[place - 1] + times[place]) // 2]
