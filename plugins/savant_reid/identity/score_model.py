@@ -30,13 +30,16 @@ STEP = float(GRID[1] - GRID[0])
 # Strangers before anything is learned, and what any prior is worth in pairs.
 STRANGER_MEAN, STRANGER_STD = 0.0, 0.18
 PRIOR_PAIRS = 12.0
+# ... for people met again: only the surer half of all matches teaches, which makes one person look more alike, and more
+# surely so, than is true (.58 +- .06 were learned where .41 +- .17 was the truth; easy and real presets).
 SAME_PRIOR = 200.0
 # Tracks compared with themselves before anything is learned: the earlier half with the later one.
 HALVES_MEAN, HALVES_STD = 0.75, 0.12
 # ... and one crop of a track with the others of it.
 CROP_MEAN, CROP_STD = 0.65, 0.15
 # A person met again is less alike than a track is to itself. Of the way from strangers to halves, on real statistics
-# (docs/accuracy.md), meeting again keeps this share, by crops in the probe (1, 2 to 3, more); and spreads by so much.
+# (docs/accuracy.md), a single visit met again keeps this share, by crops in the probe (1, 2 to 3, more); and spreads by
+# so much. Of more visits see sharpness.py.
 MEETS = (0.36, 0.4, 0.44)
 SPREADS = 0.16
 # However matches turn out, people met again are further from strangers than this (in spreads of the strangers, and as a
