@@ -9,7 +9,7 @@ import pytest
 
 from savant_reid.identity.candidates import HERE_RATE
 from savant_reid.identity.policy import Tuning
-from savant_reid.identity.second_thoughts import CLEAR_ODDS
+from savant_reid.identity.second_thoughts import CLEAR_ODDS, TOGETHER_NATS
 from savant_reid.identity.types import EventKind
 from tests.identity.engines import S, Site
 
@@ -62,7 +62,9 @@ def test_who_looks_otherwise_is_somebody_else():
         ((), "b", 9.8, True),  # within what clocks differ by
         ((), "b", 8.0, False),  # in two places at once
         ((("a", "b"),), "b", 8.0, True),  # but that is one place
-        ((), "a", 9.8, False),  # one camera has one clock
+        ((), "a", 10.0, True),  # one camera has one clock: not at once
+        ((), "a", 9.8, True),  # but the moment at which a track went over to somebody else is not known so well
+        ((), "a", 8.5, False),  # two people
     ],
 )
 def test_nobody_is_in_two_places_at_once(overlaps, camera, first_s, merged):
@@ -180,3 +182,17 @@ def test_two_who_were_here_together_do_not_both_become_a_third():
         site.core._lose(site.holds(site.appears("c", track_id, 40 + global_id, X), global_id), site.engine)
     site.core._reconsider(site.engine)
     assert sorted(site.gallery.global_ids[: site.gallery.size].tolist()) in ([1, 2], [1, 3])
+
+
+def test_one_person_detected_twice_is_one():
+    """Two tracks of one camera at once, which lay over one another nearly all the time."""
+    site = Site()
+    site.known(1, "a", 0, 10, X)
+    site.known(2, "a", 4, 8, X)
+    assert next(site.engine.second_thoughts.of([2], 40 * S), None) is None
+    site.core._twins._lain[1001, 1002] = 8 * S, 3 * S
+    merge = next(site.engine.second_thoughts.of([2], 40 * S), None)
+    assert (merge.old, merge.new) == (2, 1)
+    assert merge.odds == pytest.approx(
+        merge.nats + math.log(HERE_RATE) - math.log(site.core.transits.newcomer_rate(0)) - TOGETHER_NATS
+    )

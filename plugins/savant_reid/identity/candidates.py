@@ -162,8 +162,7 @@ class CandidateFinder:
         """Candidates from the gallery, and the tracklet's own identity, however it looks."""
         owners, similarities, starts = found_near
         bucket = self._scores.bucket(tracklet.crops)
-        nats = self._scores.nats(similarities, bucket)
-        alike = nats > LEAST_NATS
+        alike = self._scores.nats(similarities, bucket) > LEAST_NATS
         if motion:
             alike |= np.isin(owners, list(motion))
         worth = np.flatnonzero(alike & (owners > 0))
@@ -171,11 +170,12 @@ class CandidateFinder:
             worth = worth[self._entry.admits(owners[worth].tolist(), similarities[worth], look)]
         ids = owners[worth].tolist()
         rows = self._gallery.rows_of(ids)
+        nats = self._scores.nats(similarities[worth], bucket, self._gallery.count[rows])
         gap_s = np.asarray((tracklet.first_ns - self._gallery.last_seen_ns[rows]) * 1e-9, np.float64)
         with np.errstate(divide="ignore"):
             arrival_logs = np.log(self._rates(starts[worth], tracklet.camera, gap_s, ids))
         extra = np.array([motion.get(global_id, 0.0) for global_id in ids])
-        logs = nats[worth] + arrival_logs + extra
+        logs = nats + arrival_logs + extra
         found = []
         own = tracklet.global_id
         order = np.argsort(-logs, kind="stable")[:MOST_CANDIDATES].tolist()
@@ -186,7 +186,7 @@ class CandidateFinder:
             start = int(starts[worth[at]])
             arrival = Arrival(start, float(gap_s[at])) if start != ELSEWHERE else None
             arrival_log = float(arrival_logs[at] + extra[at])
-            found.append(Candidate(global_id, float(logs[at]), float(nats[worth[at]]), arrival, arrival_log))
+            found.append(Candidate(global_id, float(logs[at]), float(nats[at]), arrival, arrival_log))
         mine = self._own(tracklet, look, bucket)
         return [*found, mine] if mine else found
 
@@ -214,7 +214,7 @@ class CandidateFinder:
             enrolled = tracklet.global_id in self._entry.names
             if enrolled and not self._entry.admits([tracklet.global_id], similarity, look)[0]:
                 return None
-            nats = float(self._scores.nats(similarity, bucket)[0])
+            nats = float(self._scores.nats(similarity, bucket, self._gallery.count[[row]])[0])
         log = nats + tracklet.arrival_log
         return Candidate(tracklet.global_id, log, nats, tracklet.arrival, tracklet.arrival_log)
 

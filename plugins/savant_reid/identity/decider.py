@@ -79,6 +79,7 @@ class Decider:
 
     def _find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> Found:
         found = dict(zip(tracklets, self._finder.find(tracklets, areas), strict=True)) if tracklets else {}
+        found = {t: _not_as_before(t, candidates) for t, candidates in found.items()}
         if self._hands.active:
             found = {t: candidates.without(self._hands.forbidden(t)) for t, candidates in found.items()}
         return found
@@ -203,3 +204,9 @@ class Decider:
         runner_up = (rivals[0].global_id, left.probability(rivals[0].global_id)) if rivals else None
         probability = left.probability(said)
         return Verdict(tracklet, answer, probability, runner_up, candidates.newcomer_log, left.walks())
+
+
+def _not_as_before(tracklet: Tracklet, candidates: Candidates) -> Candidates:
+    """Who took a track over is not who had it before, unless the look itself says so: place and time speak for both."""
+    before = candidates.of(tracklet.cut_from) if tracklet.cut_from else None
+    return candidates.without({before.global_id}) if before is not None and before.nats < CLAIM_NATS else candidates
