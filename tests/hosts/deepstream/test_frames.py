@@ -88,6 +88,22 @@ def test_time_comes_from_the_uuid_where_the_stamp_cannot_be():
         frame_time_ns(VideoFrame)
 
 
+def test_several_frames_of_one_camera_in_a_batch_are_several_moments():
+    """Savant lets the muxer do so unless max_same_source_frames says otherwise; a person is not two people by that."""
+    scene, plugin = Scene(cameras=("door", "door", "hall")), Recorder()
+    plugin.joint = True
+    runner = scene.runner(plugin)
+    scene.next([2], [1], [3])
+    scene.video_frames[1].creation_timestamp_ns -= FRAME_NS
+    for frame in scene.batch.frames[:2]:
+        frame.pad_index = 0
+    runner.process(None)
+    assert [sorted((s.camera, *s.track_ids.tolist()) for s in part) for part in plugin.seen] == [
+        [("door", 1), ("hall", 3)],
+        [("door", 2)],
+    ]
+
+
 def test_attributes_are_plain_values_whatever_the_core_says():
     scene = Scene()
     scene.next([1, 2], [])

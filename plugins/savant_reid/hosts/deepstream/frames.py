@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +87,21 @@ class DeepStreamFrame:
 
     def write_decisions(self, decisions: Sequence[Decision]) -> None:
         self._write(self, decisions)
+
+
+def moments(frames: Sequence[DeepStreamFrame]) -> list[list[DeepStreamFrame]]:
+    """The frames in the order of time, at most one of each camera in each part.
+
+    DeepStream's muxer may put several frames of one source into a batch (Savant's max_same_source_frames).
+    """
+    parts: list[list[DeepStreamFrame]] = []
+    seen: Counter[str] = Counter()
+    for frame in sorted(frames, key=lambda frame: (frame.time_ns, frame.head.frame_num)):
+        if seen[frame.camera] == len(parts):
+            parts.append([])
+        parts[seen[frame.camera]].append(frame)
+        seen[frame.camera] += 1
+    return parts
 
 
 def people_rows(arrays: BatchArrays, people: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:

@@ -15,7 +15,7 @@ from savant_reid.hosts.deepstream.batch import Batch
 from savant_reid.hosts.deepstream.bridge import Bridge, model_id, people_ids
 from savant_reid.hosts.deepstream.epochs import epochs_of
 from savant_reid.hosts.deepstream.events import Outbox
-from savant_reid.hosts.deepstream.frames import DeepStreamFrame, Embedded, Head, people_rows, sightings_of
+from savant_reid.hosts.deepstream.frames import DeepStreamFrame, Embedded, Head, moments, people_rows, sightings_of
 from savant_reid.hosts.deepstream.heads import Heads
 from savant_reid.hosts.deepstream.meters import Meters
 from savant_reid.hosts.deepstream.troubles import Troubles
@@ -116,7 +116,7 @@ class Runner:
                 heads, sightings_of(batch.arrays, heads, rows, starts, self._embedded(batch.arrays)), strict=True
             )
         ]
-        for part in [frames] if self.plugin.joint else [[frame] for frame in frames]:
+        for part in moments(frames) if self.plugin.joint else [[frame] for frame in frames]:
             try:
                 self.plugin.process_batch(part)
             except Exception as error:  # these frames go on without an answer
