@@ -119,6 +119,12 @@ class Scene:
         runner.start()
         return runner
 
+    def metric(self, name: str, *runners: Runner) -> dict[tuple[str, ...], float]:
+        """Values by labels, once these runners have shown theirs."""
+        for runner in runners:
+            runner.publish_meters()
+        return self.exporter[name].values
+
     def objects(self) -> list[pyds.NvDsObjectMeta]:
         return [obj for frame in self.batch.frames for obj in frame.objects]
 

@@ -45,7 +45,8 @@ def test_sightings_are_the_tracked_people_of_each_camera_by_the_box_that_savant_
     batch.frames[0].objects.append(pyds.NvDsObjectMeta(8, (0, 0, 9, 9), DETECTOR + 1, 0))  # of another detector
     batch.frames[0].objects.append(pyds.NvDsObjectMeta(9, (0, 0, 9, 9), DETECTOR, 3))  # of another class
     batch.frames[1].objects.insert(0, pyds.NvDsObjectMeta(pyds.UNTRACKED, (0, 0, 9, 9), DETECTOR, 0))
-    scene.runner(plugin).process(None)
+    runner = scene.runner(plugin)
+    runner.process(None)
     (door,), (hall,) = plugin.seen
     assert (door.camera, door.track_ids.tolist(), door.frame_size) == ("door", [5, 6], (640, 360))
     assert door.boxes.tolist() == [[20, 60, 60, 180], [111, 61, 50, 170]]
@@ -53,7 +54,7 @@ def test_sightings_are_the_tracked_people_of_each_camera_by_the_box_that_savant_
     assert door.confidences.tolist() == pytest.approx([0.9, 0.9])
     assert (hall.camera, hall.track_ids.tolist()) == ("hall", [5])
     assert door.embedding_of.tolist() == [-1, -1]
-    assert scene.exporter["reid_left_out"].values.popitem()[1] == 1
+    assert list(scene.metric("reid_left_out", runner).values()) == [1]
 
 
 def test_a_track_id_that_two_objects_of_a_frame_claim_is_the_first_ones():
@@ -150,12 +151,13 @@ def test_objects_with_one_label_and_box_do_not_cost_the_batch():
     before = [obj.object_id for obj in scene.objects()]
     decisions = [Decision("door", t, t + 10, State.CONFIRMED, 0.9) for t in (1, 2, 3, 4)]
     decisions.append(Decision("hall", 1, 20, State.CONFIRMED, 0.9))
-    scene.runner(decide(*decisions)).process(None)
+    runner = scene.runner(decide(*decisions))
+    runner.process(None)
     assert [obj.object_id for obj in scene.objects()] == before
     said = scene.convert()
     assert [one[("reid", "global_id")] for one in said[0]] == [11, 12, 13, 14]
     assert not scene.storage
-    assert list(scene.exporter["reid_keys_parted"].values.values()) == [1]
+    assert list(scene.metric("reid_keys_parted", runner).values()) == [1]
 
 
 def test_objects_without_a_key_get_savants_own():
@@ -210,7 +212,7 @@ def test_the_gate_keeps_from_the_model_whom_it_need_not_see_and_changes_nothing_
     assert [obj.class_id for obj in scene.objects()] == [0, 0, 0, 0]
     assert snapshot(scene) == before
     assert [len(seen) for seen in (batch[0] for batch in identify.plugin.seen[2:])] == [3, 1]
-    held = {labels[1]: n for labels, n in scene.exporter["reid_held_back"].values.items()}
+    held = {labels[1]: n for labels, n in scene.metric("reid_held_back", gate).items()}
     assert held == {"door": 2, "hall": 1}
 
 
@@ -239,5 +241,5 @@ def test_embeddings_may_be_absent_from_any_object_or_all(site_file):
     assert [one[("reid", "global_id")] for one in said] == [1, -1]
     assert [one[("reid", "state")] for one in said][1] == "provisional"
     assert not runner.troubles.counts
-    ((labels, count),) = scene.exporter["reid_embeddings"].values.items()
+    ((labels, count),) = scene.metric("reid_embeddings", runner).items()
     assert (labels[1], count) == ("door", 8)

@@ -85,7 +85,7 @@ def test_gate_and_identify_in_a_row_and_what_leaves_savant(scene, site_file):
         said = scene.convert()
     assert [[one["reid", "global_id"] for one in frame] for frame in said] == [[-1, -1], [-1]]
     assert [obj.class_id for obj in scene.objects()] == [0, 0, 0]
-    assert scene.exporter["reid_people"].values == {
+    assert scene.metric("reid_people", gate._runner, identify._runner) == {
         (e, c): 3 * n for e in ("gate", "identify") for c, n in (("door", 2), ("hall", 1))
     }
 

@@ -109,8 +109,7 @@ def test_an_exception_costs_one_frame_is_counted_and_logged_with_camera_and_fram
     assert [line.rsplit("(")[1] for line in lines] == ["1 so far)", "2 so far)", "4 so far)"]
     assert caplog.records[0].exc_info
     assert not caplog.records[1].exc_info
-    troubles = scene.exporter["reid_troubles"].values
-    assert troubles == {("gate", "door", "frame"): 5}
+    assert scene.metric("reid_troubles", runner) == {("gate", "door", "frame"): 5}
 
 
 def test_a_frame_without_savants_metadata_or_time_is_passed_on_and_the_others_are_worked_on():
@@ -216,7 +215,7 @@ def test_events_leave_with_a_frame_in_the_published_schema_and_with_the_trackers
     assert [(m["sequence"], m["track_id"], m["site"]) for m in messages] == [(0, 5, "shop"), (1, None, "shop")]
     run(runner, scene, [1], [1])
     assert scene.video_frames[0].texts == []
-    assert scene.exporter["reid_events"].values.popitem()[1] == 2
+    assert list(scene.metric("reid_events", runner).values()) == [2]
 
 
 def test_events_wait_for_a_frame_that_takes_them_and_not_without_bound():

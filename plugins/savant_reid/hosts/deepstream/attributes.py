@@ -18,6 +18,8 @@ STATE = (ELEMENT, "state")
 PROBABILITY = (ELEMENT, "probability")
 # savant-rs writes integers with 64 bits and a sign; a larger one makes Savant drop the whole batch.
 LIMIT = 2**63
+# Looked up here, as an enum's value costs as much as all else that is written of it.
+_TEXTS = {state: str(state.value) for state in State}
 
 # By the object's uid, then by (element, name): the attributes of that name.
 Storage = MutableMapping[int, dict[tuple[str, str], list[Any]]]
@@ -39,16 +41,17 @@ class Attributes:
         Every value is a plain int, str or float: anything else makes Savant drop the whole batch. Raises ValueError
         for an identity that 64 bits cannot hold.
         """
-        make, storage = self._make, self._storage
+        make, storage, texts = self._make, self._storage, _TEXTS
         for uid, decision in zip(uids, decisions, strict=True):
             if uid == 0:  # Savant could give it no key
                 continue
-            identity = int(decision.global_id)
+            identity = decision.identity
+            identity = int(identity) if isinstance(identity, int) else -1
             if not -LIMIT <= identity < LIMIT:
                 raise ValueError(f"expected an identity of 64 bits, found {identity}")
             entry = {
                 GLOBAL_ID: [make(ELEMENT, "global_id", identity, 1.0)],
-                STATE: [make(ELEMENT, "state", str(decision.state.value), 1.0)],
+                STATE: [make(ELEMENT, "state", texts[decision.state], 1.0)],
                 PROBABILITY: [make(ELEMENT, "probability", float(decision.probability), 1.0)],
             }
             known = storage.get(uid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -35,6 +36,7 @@ class Meters:
 
     def __init__(self, bridge: Bridge, element: str, registry: Any, exporter: Any) -> None:
         self._element = element
+        self._pending: defaultdict[tuple[str, tuple[str, ...]], float] = defaultdict(float)
         self._metrics = {} if exporter is None else _sets.setdefault(exporter, {})
         if exporter is None:
             return
@@ -46,12 +48,16 @@ class Meters:
                     self._metrics[name] = metric
 
     def add(self, name: str, amount: float, *labels: str) -> None:
-        """To a counter; labels: those after `element`."""
-        if self._metrics and amount > 0:
-            self._metrics[name].inc(amount, (self._element, *labels))
+        """To a counter; labels: those after `element`. Shown with the next publish: Savant's counters look at the clock
+        each time, which for several counters of each frame would cost more than reading the frame."""
+        if amount > 0:
+            self._pending[name, labels] += amount
 
-    def figures(self, figures: Mapping[str, float]) -> None:
-        """Set the gauge of each figure."""
+    def publish(self, figures: Mapping[str, float]) -> None:
+        """Show what was added, and set the gauge of each figure."""
+        pending, self._pending = self._pending, defaultdict(float)
         if self._metrics:
+            for (name, labels), amount in pending.items():
+                self._metrics[name].inc(amount, (self._element, *labels))
             for name, value in figures.items():
                 self._metrics["reid_figure"].set(float(value), (self._element, name))

@@ -48,7 +48,8 @@ class DeepStreamPlugin(NvDsPyFuncPlugin):  # type: ignore[misc]
         return True
 
     def on_stop(self) -> bool:
-        self._plugin.on_stop()
+        if self._runner is not None:
+            self._runner.stop()
         return bool(super().on_stop())
 
     def on_event(self, event: Any) -> None:

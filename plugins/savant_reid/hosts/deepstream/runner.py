@@ -22,8 +22,8 @@ from savant_reid.hosts.deepstream.troubles import Troubles
 from savant_reid.hosts.plugin import Plugin
 from savant_reid.identity.types import Decision
 
-# Figures change slowly and cost a call into the core: so many batches lie between two looks.
-FIGURES_EVERY = 32
+# Metrics are shown after the first batch and then after each so many: about once in half a second.
+PUBLISH_EVERY = 16
 
 
 class Runner:
@@ -74,6 +74,23 @@ class Runner:
         self._batches += 1
         self._meters.add("reid_batches", 1)
         self._meters.add("reid_seconds", time.perf_counter() - begin)
+        if self._batches % PUBLISH_EVERY == 1:
+            self.publish_meters()
+
+    def stop(self) -> None:
+        """After the last batch. Raises nothing."""
+        try:
+            self.plugin.on_stop()
+        except Exception as error:
+            self.troubles.note("stop", "-", "-", error)
+        self.publish_meters()
+
+    def publish_meters(self) -> None:
+        """Show the metrics as they are now."""
+        try:
+            self._meters.publish(self.plugin.figures())
+        except Exception as error:
+            self.troubles.note("metrics", "-", "-", error)
 
     def source_added(self, camera: str) -> None:
         self._epochs.end(camera)
@@ -158,8 +175,6 @@ class Runner:
         if events:
             self._outbox.put(events, self.plugin.site_name)
         self._outbox.send(head, self._bridge.attach_texts)
-        if self._batches % FIGURES_EVERY == 0:
-            self._meters.figures(self.plugin.figures())
 
     def _count(self, frames: Sequence[DeepStreamFrame]) -> None:
         for frame in frames:
