@@ -66,12 +66,18 @@ class Crops:
             means = _weighted(kept, vectors)
         return means
 
-    def between(self, row: int, since_ns: int, until_ns: int) -> tuple[Floats, Floats]:
-        """The crops of one row with since < time <= until: vectors (k, D), quality (k,)."""
-        n = int(self.count[row])
-        times = self.times_ns[row, :n]
-        mask = (times > since_ns) & (times <= until_ns)
-        return self.vectors[row, :n][mask], self.quality[row, :n][mask]
+    def means_between(self, rows: Rows, since_ns: Rows, until_ns: Rows) -> tuple[Rows, Floats]:
+        """Of each row (b,) the crops with since < time <= until: (b,) how many, and their quality-weighted means.
+
+        The means (s, D) are only of those rows that have such crops, in their order.
+        """
+        times = self.times_ns[rows]
+        kept = np.arange(self.per) < self.count[rows][:, None]
+        kept &= (times > since_ns[:, None]) & (times <= until_ns[:, None])
+        crops = kept.sum(axis=1)
+        some = crops > 0
+        weights = np.where(kept[some], self.quality[rows[some]], np.float32(0.0))
+        return crops, _weighted(weights, self.vectors[rows[some]])
 
     def exchange_later(self, a: int, b: int, since_ns: int) -> None:
         """Two rows exchange their crops later than `since_ns`."""
