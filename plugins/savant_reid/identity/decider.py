@@ -15,11 +15,12 @@ import numpy as np
 from savant_reid.identity.acceptance import Acceptance
 from savant_reid.identity.assignment import assign
 from savant_reid.identity.by_hand import Hands
-from savant_reid.identity.candidates import Candidate, CandidateFinder, Candidates
+from savant_reid.identity.candidates import Candidate, Candidates
+from savant_reid.identity.finder import CandidateFinder
 from savant_reid.identity.holders import Holders
 from savant_reid.identity.policy import Tuning
 from savant_reid.identity.topology import Topology
-from savant_reid.identity.tracklet import Tracklet, Walk
+from savant_reid.identity.tracklet import Tracklet
 
 FORBIDDEN = -1e9
 MOST_JOINT = 48
@@ -32,14 +33,14 @@ Found = dict[Tracklet, Candidates]
 
 @dataclass(frozen=True)
 class Verdict:
-    """One tracklet's answer. answer: None says "nobody known"."""
+    """One tracklet's answer. answer: None says "nobody known". considered: all that were thought of."""
 
     tracklet: Tracklet
     answer: Candidate | None
     probability: float
     runner_up: tuple[int, float] | None
     newcomer_log: float
-    walks: tuple[Walk, ...]
+    considered: Candidates
 
 
 class Decider:
@@ -202,4 +203,4 @@ class Decider:
         rivals = [candidate for candidate in left.found if candidate.global_id != said]
         runner_up = (rivals[0].global_id, left.probability(rivals[0].global_id)) if rivals else None
         probability = left.probability(said)
-        return Verdict(tracklet, answer, probability, runner_up, candidates.newcomer_log, left.walks())
+        return Verdict(tracklet, answer, probability, runner_up, candidates.newcomer_log, left)

@@ -67,7 +67,7 @@ class Gallery:
 
     def rows_of(self, global_ids: Sequence[int]) -> Rows:
         """(n,) rows of identities that are here."""
-        return np.array([self._row_of[global_id] for global_id in global_ids], np.int64)
+        return np.fromiter(map(self._row_of.__getitem__, global_ids), np.int64, len(global_ids))
 
     def create(self, global_id: int, camera: int, now_ns: int) -> int:
         """A new identity without prototypes; raises GalleryFull."""

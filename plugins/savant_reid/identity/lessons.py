@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from savant_reid.identity.acceptance import Acceptance
+from savant_reid.identity.candidates import Arrival, Walk
 from savant_reid.identity.crops import Crops
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.live import LiveTracks
@@ -14,7 +15,7 @@ from savant_reid.identity.metric import Metric
 from savant_reid.identity.overlaps import find_overlaps
 from savant_reid.identity.score_model import Look, ScoreModel
 from savant_reid.identity.topology import Topology
-from savant_reid.identity.tracklet import Arrival, Floats, Tracklet, Walk
+from savant_reid.identity.tracklet import Floats, Tracklet
 from savant_reid.identity.transits import Transits
 from savant_reid.identity.types import Reason
 
@@ -67,17 +68,18 @@ class Lessons:
         if 0 < tracklet.crops < LEAST_CROPS:
             self._metric.learn_camera(tracklet.camera, tracklet.mean)
         self._of_halves(tracklet)
-        self._of_decision(tracklet)
-        for walk in tracklet.walks:
+        walks = tracklet.considered.walks() if tracklet.considered is not None else ()
+        self._of_decision(walks)
+        for walk in walks:
             if walk.arrival is None:
                 self._transits.newcomer(tracklet.camera, walk.probability)
             elif walk.probability > LEAST_SHARE:
                 self._of_walk(tracklet, walk, walk.arrival)
 
-    def _of_decision(self, tracklet: Tracklet) -> None:
+    def _of_decision(self, walks: Sequence[Walk]) -> None:
         """How probable the best known answer was, and a newcomer."""
-        known = max((walk.probability for walk in tracklet.walks if walk.global_id), default=0.0)
-        newcomer = sum(walk.probability for walk in tracklet.walks if not walk.global_id)
+        known = max((walk.probability for walk in walks if walk.global_id), default=0.0)
+        newcomer = sum(walk.probability for walk in walks if not walk.global_id)
         self._acceptance.learn(known, newcomer)
 
     def _of_walk(self, tracklet: Tracklet, walk: Walk, arrival: Arrival) -> None:

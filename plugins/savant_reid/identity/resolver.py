@@ -12,13 +12,13 @@ from savant_reid.errors import DataError
 from savant_reid.identity.acceptance import Acceptance
 from savant_reid.identity.answers import Answers
 from savant_reid.identity.by_hand import Hands
-from savant_reid.identity.candidates import CandidateFinder
 from savant_reid.identity.constraints import Constraints
 from savant_reid.identity.crops import Crops
 from savant_reid.identity.crossings import Crossings
 from savant_reid.identity.decider import Decider
 from savant_reid.identity.due import Due
 from savant_reid.identity.enrolment import Enrolment, Entry, enrol
+from savant_reid.identity.finder import CandidateFinder
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.hand_work import HandWork
 from savant_reid.identity.holders import Holders

@@ -191,10 +191,13 @@ class ScoreModel:
         if self._fresh >= max(8, min(200, (self.same.size + self.strangers.size) // 8)):
             self.refit()
 
-    def nats(self, similarities: Floats | Doubles, bucket: int) -> Doubles:
-        """log p(similarity | same person) / p(similarity | strangers), of any shape; rises with the similarity."""
+    def nats(self, similarities: Floats | Doubles, bucket: int | NDArray[np.int64]) -> Doubles:
+        """log p(similarity | same person) / p(similarity | strangers), of any shape; rises with the similarity.
+
+        bucket: of all, or an array that is broadcast with the similarities.
+        """
         at = np.clip((similarities + np.float32(1.0)) / STEP + 0.5, 0, len(GRID) - 1).astype(np.int64)
-        return np.asarray(self._nats[bucket][at])
+        return np.asarray(self._nats[bucket, at])
 
     def refit(self) -> None:
         self._fresh = 0

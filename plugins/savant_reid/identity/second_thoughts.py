@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.identity.by_hand import Hands
-from savant_reid.identity.candidates import HERE_RATE, SLACK_NS
 from savant_reid.identity.enrolment import ELSEWHERE, Entry
+from savant_reid.identity.finder import HERE_RATE
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.holders import Holders
+from savant_reid.identity.lookup import SLACK_NS
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.search import Search
