@@ -7,7 +7,7 @@ tracklets by exact assignment, larger ones greedily by their odds, so that a cro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,8 +65,7 @@ class Decider:
         claimed = {
             rival: None
             for tracklet, candidates in found.items()
-            for candidate in candidates.found
-            if self._claims(tracklet, candidate, candidates)
+            for candidate in self._claims(tracklet, candidates)
             for rival in self._holders.rivals(tracklet, candidate.global_id)
             if rival not in found and not rival.by_hand
         }
@@ -76,7 +75,11 @@ class Decider:
         for component in self._components(found):
             chosen.update(self._settle(component, found))
         self._share(found, chosen)
-        return [self._verdict(tracklet, candidates, chosen) for tracklet, candidates in found.items()]
+        winners: dict[int, list[Tracklet]] = {}
+        for tracklet, answer in chosen.items():
+            if answer is not None:
+                winners.setdefault(answer.global_id, []).append(tracklet)
+        return [self._verdict(t, candidates, chosen[t], winners) for t, candidates in found.items()]
 
     def _find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> Found:
         found = dict(zip(tracklets, self._finder.find(tracklets, areas), strict=True)) if tracklets else {}
@@ -84,12 +87,13 @@ class Decider:
             found = {t: candidates.without(self._hands.forbidden(t)) for t, candidates in found.items()}
         return found
 
-    def _claims(self, tracklet: Tracklet, candidate: Candidate, candidates: Candidates) -> bool:
-        return (
-            candidate.global_id != tracklet.global_id
-            and candidates.odds(candidate) > CLAIM_ODDS + self._acceptance.margin
-            and candidate.nats > CLAIM_NATS
-        )
+    def _claims(self, tracklet: Tracklet, candidates: Candidates) -> Iterator[Candidate]:
+        """Identities of others for which there is so much that whoever carries them is asked too."""
+        for candidate in candidates.found:
+            if not candidates.odds(candidate) > CLAIM_ODDS + self._acceptance.margin:
+                return  # those that follow are less probable
+            if candidate.nats > CLAIM_NATS and candidate.global_id != tracklet.global_id:
+                yield candidate
 
     def _possible(self, tracklet: Tracklet, candidates: Candidates, found: Found) -> Candidates:
         """Without identities of people on screen who are not asked again now."""
@@ -189,18 +193,26 @@ class Decider:
         return odds - margin if odds > margin else FORBIDDEN
 
     def _verdict(
-        self, tracklet: Tracklet, candidates: Candidates, chosen: Mapping[Tracklet, Candidate | None]
+        self,
+        tracklet: Tracklet,
+        candidates: Candidates,
+        answer: Candidate | None,
+        winners: Mapping[int, Sequence[Tracklet]],
     ) -> Verdict:
-        answer = chosen[tracklet]
+        """winners: who has got which identity."""
+        said = answer.global_id if answer else 0
         # What others are now cannot be said of this one.
         others = {
-            won.global_id
-            for other, won in chosen.items()
-            if won is not None and other is not tracklet and not self._topology.can_share(other.camera, tracklet.camera)
-        } - ({answer.global_id} if answer else set())
+            candidate.global_id
+            for candidate in candidates.found
+            if candidate.global_id in winners
+            and candidate.global_id != said
+            and any(
+                other is not tracklet and not self._topology.can_share(other.camera, tracklet.camera)
+                for other in winners[candidate.global_id]
+            )
+        }
         left = candidates.without(others) if others else candidates
-        said = answer.global_id if answer else 0
-        rivals = [candidate for candidate in left.found if candidate.global_id != said]
-        runner_up = (rivals[0].global_id, left.probability(rivals[0].global_id)) if rivals else None
-        probability = left.probability(said)
-        return Verdict(tracklet, answer, probability, runner_up, candidates.newcomer_log, left)
+        rival = next((candidate.global_id for candidate in left.found if candidate.global_id != said), None)
+        runner_up = (rival, left.probability(rival)) if rival is not None else None
+        return Verdict(tracklet, answer, left.probability(said), runner_up, candidates.newcomer_log, left)

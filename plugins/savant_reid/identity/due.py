@@ -28,6 +28,8 @@ class Due:
         return sorted([*sharing, *others[: max(0, MOST_DUE - len(sharing))]], key=lambda t: t.serial)
 
     def _is_due(self, tracklet: Tracklet) -> bool:
+        if tracklet.crops == tracklet.asked_crops and tracklet.global_id:
+            return False  # nothing new; first of all, since it holds for most
         if tracklet.by_hand:
             return False
         now_ns = self._live.clock.now_ns

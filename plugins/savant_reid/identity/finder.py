@@ -15,7 +15,6 @@ from savant_reid.identity.lookup import SLACK_NS, GalleryLookup
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.motion import reappearance_nats
 from savant_reid.identity.score_model import ScoreModel
-from savant_reid.identity.search import Search
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Floats, Tracklet
 from savant_reid.identity.transits import Transits
@@ -30,7 +29,6 @@ class CandidateFinder:
     def __init__(
         self,
         gallery: Gallery,
-        search: Search,
         metric: Metric,
         scores: ScoreModel,
         transits: Transits,
@@ -42,7 +40,7 @@ class CandidateFinder:
     ) -> None:
         self._gallery, self._metric, self._scores, self._transits = gallery, metric, scores, transits
         self._topology, self._live, self._entry, self._motion = topology, live, entry, motion
-        self._lookup = GalleryLookup(gallery, search, metric, scores, transits, topology, entry)
+        self._lookup = GalleryLookup(gallery, metric, scores, transits, topology, entry)
 
     def find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> list[Candidates]:
         """Candidates for tracklets of any cameras, by one search for all. areas: pixels of a frame, by camera."""

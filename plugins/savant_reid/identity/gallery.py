@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.identity.metric import Metric
-from savant_reid.identity.search import Search
+from savant_reid.identity.search import Nearest, Search
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -60,6 +60,7 @@ class Gallery:
         self._source = np.zeros((capacity, prototypes), np.int64)
         self._enrolled = np.zeros(capacity, np.int64)  # how many of the prototypes
         self._row_of: dict[int, int] = {}
+        self._unshown: dict[int, None] = {}  # identities that searches do not know as they are now
 
     def row_of(self, global_id: int) -> int | None:
         """The row of an identity, or None if it is not (or no longer) here."""
@@ -96,6 +97,7 @@ class Gallery:
         global_id = int(self.global_ids[row])
         del self._row_of[global_id]
         self._search.remove(global_id)
+        self._unshown.pop(global_id, None)
         last = self.size - 1
         self.size -= 1
         if row != last:
@@ -179,12 +181,24 @@ class Gallery:
 
     def show(self, row: int) -> None:
         """Let searches find the identity as it is now, where it was last seen."""
-        global_id = int(self.global_ids[row])
-        if not self.count[row]:
+        self._unshown[int(self.global_ids[row])] = None
+
+    def nearest(self, probes: Floats, blocks: Sequence[int], k: int) -> Nearest:
+        """See Search.nearest, among identities as they are now."""
+        self._show_all()
+        return self._search.nearest(probes, blocks, k)
+
+    def _show_all(self) -> None:
+        """Bring the search up to date, by one product for all: some change several times before they are looked for."""
+        rows = self.rows_of(list(self._unshown))
+        for global_id in self.global_ids[rows[self.count[rows] == 0]].tolist():
             self._search.remove(global_id)
-            return
-        look = self._metric.look(self.centroids(np.array([row])))
-        self._search.replace(global_id, int(self.last_camera[row]), look)
+        rows = rows[self.count[rows] > 0]
+        if len(rows):
+            looks = self._metric.look(self.centroids(rows))
+            for row, look in zip(rows.tolist(), looks, strict=True):
+                self._search.replace(int(self.global_ids[row]), int(self.last_camera[row]), look[None])
+        self._unshown.clear()
 
     def look_again(self) -> None:
         """The metric has changed: everything is shown anew."""
@@ -193,6 +207,7 @@ class Gallery:
         for start in range(0, len(rows), 4096):
             part = rows[start : start + 4096]
             looks[start : start + 4096] = self._metric.look(self.centroids(part))
+        self._unshown.clear()
         self._search.rebuild(self.global_ids[rows], self.last_camera[rows], looks)
 
     def _columns(self) -> tuple[NDArray[np.generic], ...]:

@@ -13,7 +13,6 @@ from savant_reid.identity.enrolment import ELSEWHERE, Entry
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.score_model import ScoreModel
-from savant_reid.identity.search import Search
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Floats, Tracklet
 from savant_reid.identity.transits import Transits
@@ -59,14 +58,13 @@ class GalleryLookup:
     def __init__(
         self,
         gallery: Gallery,
-        search: Search,
         metric: Metric,
         scores: ScoreModel,
         transits: Transits,
         topology: Topology,
         entry: Entry,
     ) -> None:
-        self._gallery, self._search, self._metric, self._scores = gallery, search, metric, scores
+        self._gallery, self._metric, self._scores = gallery, metric, scores
         self._transits, self._topology, self._entry = transits, topology, entry
 
     def candidates(
@@ -89,7 +87,7 @@ class GalleryLookup:
         """By one search: who is like whom, or was lost where somebody else was found."""
         blocks = self._transits.possible_from(sorted(set(asked.cameras.tolist()))).tolist()
         blocks += [ELSEWHERE] if self._entry.names else []
-        owners, similarities = self._search.nearest(asked.looks, blocks, PER_CAMERA)
+        owners, similarities = self._gallery.nearest(asked.looks, blocks, PER_CAMERA)
         nats = self._scores.nats(similarities, asked.buckets[:, None])
         worth = nats > LEAST_NATS
         motion = np.zeros(owners.shape)

@@ -161,9 +161,7 @@ class Resolver:
         search: Search = ExactSearch(dimension, self._policy.capacity)
         gallery = Gallery(self._policy.capacity, tuning.prototypes, metric, search)
         entry = Entry(scores, gallery, metric, self._enrolment, self._policy.similarity_threshold)
-        finder = CandidateFinder(
-            gallery, search, metric, scores, self.transits, topology, live, entry, motion=tuning.motion
-        )
+        finder = CandidateFinder(gallery, metric, scores, self.transits, topology, live, entry, motion=tuning.motion)
         acceptance = Acceptance.of_all() if entry.closed else Acceptance(self._policy.target_fpir)
         keeper = Keeper(gallery, holders, self._ledger, self._policy, tuning, entry.names)
         answers = Answers(gallery, holders, keeper, self._ledger, tuning, self._first_id, entry, self._hands)
@@ -179,7 +177,7 @@ class Resolver:
             Decider(finder, holders, topology, tuning, self._hands, acceptance),
             keeper,
             answers,
-            SecondThoughts(gallery, search, metric, scores, self.transits, topology, holders, entry, self._hands),
+            SecondThoughts(gallery, metric, scores, self.transits, topology, holders, entry, self._hands),
             HandWork(self._hands, answers, gallery, holders, live, self._ledger, topology, entry, self._renew),
             entry,
         )

@@ -23,7 +23,6 @@ from savant_reid.identity.holders import Holders
 from savant_reid.identity.lookup import SLACK_NS
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.score_model import ScoreModel
-from savant_reid.identity.search import Search
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.transits import Transits
@@ -55,7 +54,6 @@ class SecondThoughts:
     def __init__(
         self,
         gallery: Gallery,
-        search: Search,
         metric: Metric,
         scores: ScoreModel,
         transits: Transits,
@@ -64,7 +62,7 @@ class SecondThoughts:
         entry: Entry,
         hands: Hands,
     ) -> None:
-        self._gallery, self._search, self._metric, self._scores = gallery, search, metric, scores
+        self._gallery, self._metric, self._scores = gallery, metric, scores
         self._transits, self._topology, self._holders = transits, topology, holders
         self._entry, self._hands = entry, hands
 
@@ -81,14 +79,17 @@ class SecondThoughts:
             return
         looks = self._metric.look(self._gallery.centroids(np.array(list(rows.values()))))
         blocks = [*range(len(self._topology.cameras)), *([ELSEWHERE] if self._entry.names else [])]
-        nearest = self._search.nearest(looks, blocks, PER_CAMERA)
-        for i, global_id in enumerate(rows):
-            merge = self._best(global_id, nearest.owners[i], nearest.similarities[i], now_ns)
+        nearest = self._gallery.nearest(looks, blocks, PER_CAMERA)
+        asked, nats = np.array(list(rows)), self._scores.nats(nearest.similarities, 2)
+        alike = (nats > LEAST_NATS) & (nearest.owners > 0) & (nearest.owners != asked[:, None])
+        for i in np.flatnonzero(alike.any(axis=1)).tolist():
+            merge = self._best(int(asked[i]), nearest.owners[i], nearest.similarities[i], nats[i], now_ns)
             if merge is not None:
                 yield merge
 
-    def _best(self, global_id: int, owners: Int64s, similarities: Floats, now_ns: int) -> Merge | None:
-        nats = self._scores.nats(similarities, 2)
+    def _best(
+        self, global_id: int, owners: Int64s, similarities: Floats, nats: NDArray[np.float64], now_ns: int
+    ) -> Merge | None:
         order = np.argsort(-similarities, kind="stable")[: MOST_CANDIDATES + 1]
         merges = [
             self._weigh(global_id, int(owners[at]), float(nats[at]), now_ns)
