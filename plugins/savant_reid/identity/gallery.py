@@ -183,10 +183,10 @@ class Gallery:
         """Let searches find the identity as it is now, where it was last seen."""
         self._unshown[int(self.global_ids[row])] = None
 
-    def nearest(self, probes: Floats, blocks: Sequence[int], k: int) -> Nearest:
+    def nearest(self, probes: Floats, blocks: Sequence[int], k: int, least: Floats | None = None) -> Nearest:
         """See Search.nearest, among identities as they are now."""
         self._show_all()
-        return self._search.nearest(probes, blocks, k)
+        return self._search.nearest(probes, blocks, k, least)
 
     def _show_all(self) -> None:
         """Bring the search up to date, by one product for all: some change several times before they are looked for."""

@@ -52,6 +52,18 @@ class _Pairs(NamedTuple):
     motion: Doubles
 
 
+class _Lost(NamedTuple):
+    """Columns of identities that were lost where somebody was found, (l,) each.
+
+    asked: row in _Asked; block: number of the one that the search has them in; nats: for being the one that was found.
+    """
+
+    asked: Int64s
+    block: Int64s
+    global_ids: Int64s
+    nats: Doubles
+
+
 class GalleryLookup:
     """Compares tracklets that have a look with the gallery under the topology; changes nothing."""
 
@@ -87,12 +99,17 @@ class GalleryLookup:
         """By one search: who is like whom, or was lost where somebody else was found."""
         blocks = self._transits.possible_from(sorted(set(asked.cameras.tolist()))).tolist()
         blocks += [ELSEWHERE] if self._entry.names else []
-        owners, similarities = self._gallery.nearest(asked.looks, blocks, PER_CAMERA)
+        least = np.repeat(self._scores.least_similarities(LEAST_NATS)[asked.buckets][:, None], len(blocks), axis=1)
+        lost = self._lost(blocks, motions)
+        least[lost.asked, lost.block] = -np.inf  # however little alike
+        owners, similarities = self._gallery.nearest(asked.looks, blocks, PER_CAMERA, least)
         nats = self._scores.nats(similarities, asked.buckets[:, None])
         worth = nats > LEAST_NATS
         motion = np.zeros(owners.shape)
-        for row, place, value in self._found_by_motion(owners, blocks, motions):
-            worth[row, place], motion[row, place] = True, value
+        places = lost.block[:, None] * PER_CAMERA + np.arange(PER_CAMERA)
+        hit, place = np.nonzero(owners[lost.asked[:, None], places] == lost.global_ids[:, None])
+        at, column = lost.asked[hit], places[hit, place]
+        worth[at, column], motion[at, column] = True, lost.nats[hit]
         worth &= owners > 0
         if not self._entry.is_open:
             for mine, ids, alike, look in zip(worth, owners, similarities, asked.looks, strict=True):
@@ -102,23 +119,17 @@ class GalleryLookup:
         start = np.repeat(np.array(blocks, np.int64), PER_CAMERA)[column]
         return _Pairs(at, owners[at, column], nats[at, column], start, motion[at, column])
 
-    def _found_by_motion(
-        self, owners: Int64s, blocks: Sequence[int], motions: Sequence[Mapping[int, float]]
-    ) -> list[tuple[int, int, float]]:
-        """Places in `owners` (b, blocks * PER_CAMERA) of identities that were lost where somebody was found."""
-        column = {block: at * PER_CAMERA for at, block in enumerate(blocks)}
-        asked = [
-            (at, column[block], global_id, nats)
+    def _lost(self, blocks: Sequence[int], motions: Sequence[Mapping[int, float]]) -> _Lost:
+        number = {block: i for i, block in enumerate(blocks)}
+        lost = [
+            (at, number[block], global_id, nats)
             for at, motion in enumerate(motions)
             for global_id, nats in motion.items()
             if (row := self._gallery.row_of(global_id)) is not None
-            and (block := int(self._gallery.last_camera[row])) in column
+            and (block := int(self._gallery.last_camera[row])) in number
         ]
-        if not asked:
-            return []
-        at, first, global_ids = np.array([one[:3] for one in asked], np.int64).T
-        hit, place = np.nonzero(owners[at[:, None], first[:, None] + np.arange(PER_CAMERA)] == global_ids[:, None])
-        return [(asked[h][0], asked[h][1] + p, asked[h][3]) for h, p in zip(hit.tolist(), place.tolist(), strict=True)]
+        places = np.array([one[:3] for one in lost], np.int64).reshape(-1, 3)
+        return _Lost(places[:, 0], places[:, 1], places[:, 2], np.array([one[3] for one in lost], np.float64))
 
     def _others(self, asked: _Asked, pairs: _Pairs) -> list[list[Candidate]]:
         """The MOST_CANDIDATES most probable of each who is asked about, but for its own identity."""

@@ -199,6 +199,12 @@ class ScoreModel:
         at = np.clip((similarities + np.float32(1.0)) / STEP + 0.5, 0, len(GRID) - 1).astype(np.int64)
         return np.asarray(self._nats[bucket, at])
 
+    def least_similarities(self, nats: float) -> Floats:
+        """(3,) by bucket: no similarity below it says more than `nats`."""
+        first = [np.searchsorted(table, nats, side="right") for table in self._nats[: self.TRACK]]
+        # One place of the grid to spare, for rounding.
+        return np.array([(at - 1) * STEP - 1.0 if at else -np.inf for at in first], np.float32)
+
     def refit(self) -> None:
         self._fresh = 0
         mean, std = self.strangers.moments(STRANGER_MEAN, STRANGER_STD)

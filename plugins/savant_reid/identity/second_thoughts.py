@@ -79,7 +79,8 @@ class SecondThoughts:
             return
         looks = self._metric.look(self._gallery.centroids(np.array(list(rows.values()))))
         blocks = [*range(len(self._topology.cameras)), *([ELSEWHERE] if self._entry.names else [])]
-        nearest = self._gallery.nearest(looks, blocks, PER_CAMERA)
+        least = np.full((len(looks), len(blocks)), self._scores.least_similarities(LEAST_NATS)[2], np.float32)
+        nearest = self._gallery.nearest(looks, blocks, PER_CAMERA, least)
         asked, nats = np.array(list(rows)), self._scores.nats(nearest.similarities, 2)
         alike = (nats > LEAST_NATS) & (nearest.owners > 0) & (nearest.owners != asked[:, None])
         for i in np.flatnonzero(alike.any(axis=1)).tolist():

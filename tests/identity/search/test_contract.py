@@ -70,6 +70,23 @@ def test_finds_what_brute_force_finds(make: Make, probes: int, k: int) -> None:
     np.testing.assert_array_equal(found.owners[-1:], again.owners)
 
 
+@pytest.mark.parametrize("probes", [3, 40])
+def test_only_what_is_of_no_use_may_be_left_out(make: Make, probes: int) -> None:
+    """Bounds between the first and the last of the best, and some that leave all or nothing."""
+    search, _ = filled(make, owners=300, blocks=3, dimension=32, seed=5)
+    asked, blocks = unit(probes, 32, seed=1), [2, 7, 0]
+    whole = search.nearest(asked, blocks, 4)
+    least = np.random.default_rng(3).uniform(0.2, 0.7, (probes, 3)).astype(np.float32)
+    least[0], least[1] = -np.inf, 2.0
+    found = search.nearest(asked, blocks, 4, least)
+    wanted = whole.similarities >= np.repeat(least, 4, axis=1)
+    assert 0 < wanted[2:].sum() < wanted[2:].size
+    np.testing.assert_array_equal(found.owners[wanted], whole.owners[wanted])
+    np.testing.assert_array_equal(found.similarities[wanted], whole.similarities[wanted])
+    others = found.owners[~wanted]
+    assert np.isin(others, [NOBODY, *whole.owners[~wanted]]).all()
+
+
 def test_a_wide_block_is_searched_through_its_groups(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of several sizes above what a partition takes, ties across their edges."""
     monkeypatch.setattr(segments, "SEGMENT_ROWS", 1000)

@@ -27,15 +27,15 @@ _SCORES = 4_194_304
 class ExactSearch(HostSearch):
     """Search by brute force with NumPy."""
 
-    def _candidates(self, probes: Float32s, pieces: list[Piece], k: int) -> Iterator[Found]:
+    def _candidates(self, probes: Float32s, pieces: list[Piece], k: int, least: Float32s | None) -> Iterator[Found]:
         for some in _alike(pieces, len(probes)):
             segments = [piece.segment for piece in some]
             widest = max(segment.size for segment in segments)
             group = group_rows(widest, k)
             products = _products(probes, segments, -(-widest // group) * group)
-            probe, segment, at, score = candidates(products, group, k)
-            block = np.array([piece.block for piece in some])[segment]
-            yield Found(probe, block, _owners(segments, products.shape[2])[segment, at], score)
+            blocks = np.array([piece.block for piece in some])
+            probe, segment, at, score = candidates(products, group, k, least[:, blocks] if least is not None else None)
+            yield Found(probe, blocks[segment], _owners(segments, products.shape[2])[segment, at], score)
 
 
 def _alike(pieces: list[Piece], probes: int) -> Iterator[list[Piece]]:
