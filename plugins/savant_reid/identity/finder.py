@@ -139,5 +139,7 @@ class CandidateFinder:
 
 def _ranked(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """Most probable first, each identity once: the best that speaks for it."""
-    best = {c.global_id: c for c in sorted(candidates, key=lambda c: c.log)}
+    best = {c.global_id: c for c in candidates}
+    if len(best) < len(candidates):  # cameras overlap
+        best = {c.global_id: c for c in sorted(candidates, key=lambda c: c.log)}
     return tuple(sorted(best.values(), key=lambda c: (-c.log, c.global_id)))

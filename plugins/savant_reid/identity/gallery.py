@@ -164,13 +164,15 @@ class Gallery:
 
     def centroids(self, rows: Rows) -> Floats:
         """(n, D) centred weighted means of the prototypes; zero where there are none."""
-        vectors = self._vectors[rows] - self._metric.means[self._camera[rows]]
-        weight = self._weight[rows] * (np.arange(self._vectors.shape[1]) < self.count[rows][:, None])
+        count = self.count[rows]
+        most = int(count.max(initial=0))  # most identities have few of the prototypes that there is room for
+        vectors = self._vectors[rows, :most] - self._metric.means[self._camera[rows, :most]]
+        weight = self._weight[rows] * (np.arange(self._vectors.shape[1]) < count[:, None])
         enrolled = self._enrolled[rows][:, None]
         if enrolled.any():
             weight = _half_for(weight, np.arange(weight.shape[1]) < enrolled)
         total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
-        return np.asarray((weight[:, None, :] @ vectors)[:, 0] / total, np.float32)
+        return np.asarray((weight[:, None, :most] @ vectors)[:, 0] / total, np.float32)
 
     def enrolled_centroids(self, rows: Rows) -> Floats:
         """(n, D) centred weighted means of what they were enrolled with alone; zero for who was not."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from numpy.typing import NDArray
 
-from savant_reid.identity.search import NOBODY, Search, SearchFull, WrongDimension, array_module, pages, segments
+from savant_reid.identity.search import NOBODY, Search, SearchFull, WrongDimension, array_module, exact, pages, segments
 from tests.identity.search.backends import PARAMETERS, Make, make_or_skip
 from tests.identity.search.oracle import DictionarySearch
 
@@ -71,8 +71,13 @@ def test_finds_what_brute_force_finds(make: Make, probes: int, k: int) -> None:
 
 
 @pytest.mark.parametrize("probes", [3, 40])
-def test_only_what_is_of_no_use_may_be_left_out(make: Make, probes: int) -> None:
+@pytest.mark.parametrize("together", [0, 256])
+def test_only_what_is_of_no_use_may_be_left_out(
+    make: Make, probes: int, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Bounds between the first and the last of the best, and some that leave all or nothing."""
+    monkeypatch.setattr(exact, "_FEW_ROWS", together)
+    monkeypatch.setattr(exact, "_RUN_ROWS", 60)
     search, _ = filled(make, owners=300, blocks=3, dimension=32, seed=5)
     asked, blocks = unit(probes, 32, seed=1), [2, 7, 0]
     whole = search.nearest(asked, blocks, 4)
