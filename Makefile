@@ -30,7 +30,7 @@ test-numpy1: .venv-numpy1/ready ## what also runs in Savant's container, with it
 
 .venv-numpy1/ready: pyproject.toml
 	$(PYTHON310) -m venv --clear .venv-numpy1
-	.venv-numpy1/bin/pip install -q --disable-pip-version-check 'numpy~=1.26.4' pytest hypothesis -e .
+	.venv-numpy1/bin/pip install -q --disable-pip-version-check 'numpy~=1.26.4' pytest hypothesis -e '.[faiss]'
 	touch $@
 
 test-builder: .venv-builder/ready ## the tests of the model builder (PyTorch, CPU build)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zmq
 from click.testing import CliRunner
 
 from savant_reid.cli import main
@@ -103,6 +104,26 @@ def test_the_same_input_gives_the_same_decisions(site, run, tmp_path):
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
 
 
+def test_metadata_over_zeromq_is_what_the_files_hold(site, tmp_path):
+    address = f"ipc://{tmp_path}/metadata.ipc"
+    with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
+        subscriber.setsockopt(zmq.RECONNECT_IVL, 10)
+        subscriber.subscribe("")
+        subscriber.connect(address)
+        result = invoke(*arguments(site, tmp_path / "out", "--zmq", address, "--json"))
+        assert result.exit_code == 0, result.output
+        heard: dict[bytes, list[str]] = {}
+        while subscriber.poll(200):
+            topic, text = subscriber.recv_multipart()
+            heard.setdefault(topic, []).append(text.decode())
+    assert heard.pop(b"identity/") == (tmp_path / "out" / "identities.jsonl").read_text().splitlines()
+    frames = (tmp_path / "out" / "frames.jsonl").read_text().splitlines()
+    assert set(heard) == {f"frame/{camera}/".encode() for camera in site.videos}
+    assert sorted(line for lines in heard.values() for line in lines) == sorted(frames)
+    told = json.loads(result.stdout)["zeromq"]
+    assert (told["address"], told["frames"], told["overruns"]) == (f"pub+bind:{address}", len(frames), 0)
+
+
 def test_a_folder_that_holds_a_run_is_refused(site, run):
     out, _ = run
     result = invoke(*arguments(site, out))
@@ -120,8 +141,10 @@ def test_nothing_is_lost_when_a_forced_run_cannot_start(site, run):
     with socket.create_server(("0.0.0.0", 0)) as taken:
         port = taken.getsockname()[1]
         result = invoke(*arguments(site, out, "--force", "--serve-rtsp", "--rtsp-port", str(port)))
+        published = invoke(*arguments(site, out, "--force", "--zmq", f"tcp://127.0.0.1:{port}"))
     assert str(port) in result.output
     assert result.exit_code == 1
+    assert f"ZeroMQ address tcp://127.0.0.1:{port}: cannot be used: Address already in use" in published.output
     assert {path.name: path.stat().st_size for path in out.iterdir()} == before
 
 

@@ -53,6 +53,7 @@ main.add_command(topology_group)
     "--serve-rtsp", is_flag=True, help="Serve rtsp://HOST:PORT/CAMERA and /mosaic; files then play at their own pace."
 )
 @click.option("--rtsp-port", default=8554, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--zmq", metavar="ADDRESS", help="Publish metadata as JSON over ZeroMQ: tcp://HOST:PORT or ipc://PATH.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the module.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json when done.")
 def run_command(
@@ -64,6 +65,7 @@ def run_command(
     truth: Path | None,
     serve_rtsp: bool,
     rtsp_port: int,
+    zmq: str | None,
     overrides: Sequence[str],
     as_json: bool,
 ) -> None:
@@ -83,6 +85,7 @@ def run_command(
                 rtsp_port if serve_rtsp else None,
                 dict(_key_value(text) for text in overrides),
                 progress,
+                zmq,
             )
             metrics = run(request)
     _conclude(out, metrics, as_json)

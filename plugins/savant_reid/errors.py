@@ -1,11 +1,17 @@
 """The errors a user can meet.
 
-SavantReidError
-├── ConfigError          a file that the user wrote is wrong: file, key, line, expected, found
-├── SourceError          a video or a camera cannot be read as asked
-├── ModelError           a model cannot be loaded, or its input or output does not fit its entry in module.yml
-├── OutputError          an output folder, file or port cannot be used
-└── DataError            a data file (tracks.csv, sightings.parquet, truth) is not what its contract says
+SavantReidError           itself: something of the system's is missing or refuses (GStreamer's packages and elements)
+├── ConfigError           a file that the user wrote is wrong: file, key, line, expected, found
+│   └── SiteContradiction  (site) what it says of the site cannot all be true
+├── SourceError           a video or a camera cannot be read as asked
+├── ModelError            a model cannot be loaded, or its input or output does not fit its entry in module.yml
+├── OutputError           an output folder, file or port cannot be used
+├── DataError             a data file (tracks.csv, sightings.parquet, truth) is not what its contract says
+├── SearchFull            (identity.search) more rows than were reserved at the start
+└── WrongDimension        (identity.search) vectors of another length than the search was made for
+
+Those with a module in parentheses are defined there. ValueError, KeyError and the like are for callers who do what a
+docstring rules out.
 
 Broken data inside a running stream (a NaN embedding, a corrupt frame) is no error: it is refused and counted.
 """

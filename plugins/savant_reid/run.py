@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import resource
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,13 +16,16 @@ from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.host import HostResult, HostRun, run_host
 from savant_reid.hosts.local.module_config import Module, load_module
 from savant_reid.hosts.local.sources import open_sources
+from savant_reid.process_memory import peak_mib
 from savant_reid.pyfuncs import shared
 from savant_reid.report import write_report
 from savant_reid.run_inputs import SITE_KEY, choose_site
 from savant_reid.run_results import identity_metrics, score_run
 from savant_reid.sinks.folder_sink import open_run_sinks
+from savant_reid.sinks.frames import FrameLines
 from savant_reid.sinks.metrics import write_metrics
 from savant_reid.sinks.run_folder import METRICS, SITE, check_inputs, prepare_run_folder
+from savant_reid.sinks.zeromq import ZeroMqSink
 from savant_reid.site import Site
 from savant_reid.site_learned import load_learned
 from savant_reid.site_people import load_enrolment
@@ -31,7 +34,8 @@ from savant_reid.site_people import load_enrolment
 @dataclass(frozen=True)
 class RunRequest:
     """sources: (camera, uri) pairs; none takes those of the site file. site: the site file; by default that of the
-    module (see run_inputs.choose_site). truth: to score the result against."""
+    module (see run_inputs.choose_site). truth: to score the result against.
+    zmq: address for metadata, see ZeroMqSink."""
 
     module: Path
     out: Path
@@ -42,6 +46,7 @@ class RunRequest:
     serve_rtsp_port: int | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[Sequence[Frame]], None] = lambda _: None
+    zmq: str | None = None
 
 
 def run(request: RunRequest) -> dict[str, Any]:
@@ -59,21 +64,24 @@ def run(request: RunRequest) -> dict[str, Any]:
     module = load_module(request.module, {**request.overrides, SITE_KEY: site_value})
     started = datetime.now(timezone.utc)
     shared.forget(site_copy)
-    host_run = HostRun(
-        module=module,
-        sources=open_sources(pairs, realtime=request.serve_rtsp_port is not None),
-        out=request.out,
-        prepare=lambda: prepare_run_folder(request.out, request.force, copies),
-        sinks=lambda model: open_run_sinks(request.out, site.site, model),
-        accept=lambda model: (load_enrolment(site, model), load_learned(site, model)),
-        serve_rtsp_port=request.serve_rtsp_port,
-        progress=request.progress,
-    )
-    try:
+    lines = FrameLines(site.site)
+    with ExitStack() as stack:
+        stack.callback(shared.forget, site_copy)
+        # Here, before anything is written: an address that cannot be used must not cost the run that is there.
+        published = [stack.enter_context(closing(ZeroMqSink(request.zmq, lines)))] if request.zmq else []
+        host_run = HostRun(
+            module=module,
+            sources=open_sources(pairs, realtime=request.serve_rtsp_port is not None),
+            out=request.out,
+            prepare=lambda: prepare_run_folder(request.out, request.force, copies),
+            sinks=lambda model: open_run_sinks(request.out, site.site, model, lines=lines, more=published),
+            accept=lambda model: (load_enrolment(site, model), load_learned(site, model)),
+            serve_rtsp_port=request.serve_rtsp_port,
+            progress=request.progress,
+        )
         result = run_host(host_run)
         metrics = _metrics(result, site, module, started, shared.resolver_for(site_copy))
-    finally:
-        shared.forget(site_copy)
+    metrics["zeromq"] = published[0].metrics() if published else None
     if truth is not None and not result.stopped:
         metrics["scores"] = score_run(truth, request.out)
     write_metrics(request.out / METRICS, metrics)
@@ -102,7 +110,7 @@ def _metrics(result: HostResult, site: Site, module: Module, started: datetime, 
         "cameras": result.cameras,
         "identity": identity_metrics(resolver, embeddings, person_seconds, result.shared_ids_in_frame),
         "scores": None,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_memory_mb": peak_mib(),
     }
 
 

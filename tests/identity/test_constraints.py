@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Mapping
+from types import ModuleType
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from savant_reid.identity.aliases import Aliases
 from savant_reid.identity.by_hand import Hands
@@ -15,7 +18,7 @@ from savant_reid.identity.policy import Policy
 from savant_reid.identity.resolver import Resolver
 from savant_reid.identity.topology import Topology, Window
 from savant_reid.identity.types import EventKind, IdentityEvent, Reason, Sightings, Unmatched
-from tests.identity.scenes import FRAME_NS, People, frames, run, visits, walk_about
+from tests.identity.scenes import FRAME_NS, People, frames, run, sightings, visits, walk_about
 
 CAMERAS = ["door", "hall", "till"]
 WINDOWS = {("door", "hall"): Window(2, 20), ("hall", "till"): Window(2, 20)}
@@ -143,6 +146,39 @@ def test_whoever_is_forgotten_is_a_stranger():
     for act in (lambda: resolver.forget(1), lambda: resolver.merge(1, 2), lambda: core().forget(1)):
         with pytest.raises(KeyError, match="identity that is held"):
             act()
+
+
+def vectors_like(thing: object, person: NDArray[np.float32], seen: set[int]) -> int:
+    """How many vectors within an object, in whatever it holds, look like this person, (D,) of unit length."""
+    if id(thing) in seen or isinstance(thing, (str, bytes, int, float, bool, type(None), type, ModuleType)):
+        return 0
+    seen.add(id(thing))
+    if isinstance(thing, np.ndarray):
+        if thing.dtype.kind != "f" or not thing.ndim or thing.shape[-1] != len(person):
+            return 0
+        rows = thing.reshape(-1, len(person))
+        length = np.maximum(np.linalg.norm(rows, axis=1), 1e-9)
+        return int((rows @ person / length > 0.8).sum())
+    if isinstance(thing, Mapping):
+        return sum(vectors_like(part, person, seen) for pair in thing.items() for part in pair)
+    if isinstance(thing, (list, tuple, set, frozenset, deque)):
+        return sum(vectors_like(part, person, seen) for part in thing)
+    names = [*getattr(thing, "__dict__", ()), *getattr(type(thing), "__slots__", ())]
+    return sum(vectors_like(getattr(thing, name, None), person, seen) for name in names)
+
+
+def test_no_look_of_whoever_is_forgotten_stays_in_memory():
+    resolver = core()
+    people = People(8)
+    watch(resolver, frames(walk_about(10, CAMERAS, rounds=3, seed=3), people))
+    end = [[sightings("door", at_s * 10**9, [], None)] for at_s in (40, 60)]
+    watch(resolver, end)
+    person = np.mean([people.crop(4) for _ in range(50)], axis=0)
+    person /= np.linalg.norm(person)
+    assert vectors_like(resolver, person, set()) > 3
+    said = run(core(), frames(walk_about(10, CAMERAS, rounds=3, seed=3), People(8)))
+    resolver.forget(next(said[v.track_id].global_id for v in walk_about(10, CAMERAS, 3, 3) if v.person == 4))
+    assert vectors_like(resolver, person, set()) == 0
 
 
 def test_the_name_lives_on_in_a_merge_and_a_closed_set_makes_nobody_new():

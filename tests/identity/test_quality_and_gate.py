@@ -7,7 +7,9 @@ import pytest
 
 from savant_reid.identity.gate import EmbeddingGate, GateSettings
 from savant_reid.identity.quality import covered_shares, crossing, crowded_shares, qualities, touches_border
-from tests.identity.scenes import FRAME_NS, sightings, visits
+from savant_reid.identity.resolver import Resolver
+from savant_reid.identity.topology import Topology
+from tests.identity.scenes import FRAME_NS, People, sightings, visits
 
 
 def test_quality_knows_size_border_shape_and_cover():
@@ -33,10 +35,24 @@ def test_who_stands_nearer_covers():
 
 
 def test_the_gate_asks_often_at_first_then_seldom():
-    gate = EmbeddingGate(GateSettings(first=3, first_every_s=0.2, every_s=1.0))
+    gate = EmbeddingGate(GateSettings(first_every_s=0.2, every_s=1.0))
     scene = visits((1, "door", 0, 99))
-    asked = [step for step in range(41) if gate.due(sightings("door", step * FRAME_NS, scene, None))[0]]
-    assert asked == [0, 2, 4, 14, 24, 34]
+    asked = [step for step in range(51) if gate.due(sightings("door", step * FRAME_NS, scene, None))[0]]
+    assert asked == [0, 2, 6, 10, 18, 26, 36, 46]
+
+
+def test_the_core_wants_every_crop_that_the_gate_asks_for():
+    """One schedule serves both, or embeddings would be made and thrown away."""
+    gate, people, asked = EmbeddingGate(GateSettings()), People(1), 0
+    resolver = Resolver(Topology(["door"]))
+    scene = visits((1, "door", 0, 60))
+    for step in range(600):
+        seen = sightings("door", step * FRAME_NS, scene, None)
+        due = bool(gate.due(seen)[0])
+        asked += due
+        resolver.resolve([sightings("door", step * FRAME_NS, scene, people if due else None)])
+    assert resolver.accepted == asked
+    assert 30 <= asked <= 40
 
 
 def test_the_gate_forgets_tracks_that_are_gone():
@@ -48,7 +64,7 @@ def test_the_gate_forgets_tracks_that_are_gone():
 
 def test_the_gate_looks_again_after_a_crossing():
     """Seen often enough, then covered by somebody nearer for a second: two quick looks follow."""
-    gate = EmbeddingGate(GateSettings(first=2, first_every_s=0.2, every_s=5.0, after_crossing=2))
+    gate = EmbeddingGate(GateSettings(first_every_s=0.2, every_s=5.0, after_crossing=2))
     asked = []
     for step in range(60):
         seen = sightings("door", step * FRAME_NS, visits((1, "door", 0, 99), (2, "door", 0, 99)), None)
@@ -56,7 +72,7 @@ def test_the_gate_looks_again_after_a_crossing():
             seen.boxes[1] = seen.boxes[0] + [10, 10, 0, 0]
         if gate.due(seen)[0]:
             asked.append(step)
-    assert asked == [0, 2, 40, 42]
+    assert asked == [0, 2, 6, 10, 18, 26, 40, 42]
 
 
 def test_the_gate_keeps_each_cameras_own_time():

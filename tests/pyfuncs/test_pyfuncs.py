@@ -66,8 +66,8 @@ def test_gate_names_a_wrong_setting():
         ({"first_every_s": -1}, "first_every_s: .*found -1"),
         ({"settle_s": float("inf")}, "settle_s: .*found inf"),
         ({"min_quality": 2}, "min_quality: expected a number from 0 to 1, found 2"),
-        ({"first": 1.5}, "first: expected a whole number from 0 to 1000, found 1.5"),
-        ({"first": -1}, "first: .*found -1"),
+        ({"after_crossing": 1.5}, "after_crossing: expected a whole number from 0 to 1000, found 1.5"),
+        ({"after_crossing": -1}, "after_crossing: .*found -1"),
     ],
 )
 def test_gate_names_a_value_that_cannot_be(settings, message):
@@ -76,7 +76,7 @@ def test_gate_names_a_value_that_cannot_be(settings, message):
 
 
 def test_gate_takes_whole_numbers_for_seconds():
-    Gate(every_s=2, first=0, min_quality=0, good_quality=1.0)
+    Gate(every_s=2, after_crossing=0, min_quality=0, good_quality=1.0)
 
 
 def test_identify_names_the_site_file_that_does_not_know_a_camera(site_file):

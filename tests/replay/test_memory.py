@@ -65,14 +65,14 @@ def test_only_a_few_rows_are_alive(tmp_path, group_rows):
     assert most < 25 * MIB
 
 
-# The peak of a process counts everything: Python, NumPy, pyarrow and the core alone take about 200 MiB. It is read from
-# /proc, as getrusage also counts the peak of the process that started this one, which here is all of pytest.
+# The peak of a process counts everything: Python, NumPy, pyarrow and the core alone take about 200 MiB.
 _MEASURED = """
-import re, sys
+import sys
 from pathlib import Path
+from savant_reid.process_memory import peak_mib
 from savant_reid.replay.replay import ReplayRequest, replay
 replay(ReplayRequest(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])))
-print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024)
+print(int(peak_mib()))
 """
 
 

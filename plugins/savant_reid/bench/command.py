@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from savant_reid.bench.source import Source
 
 DEFAULT_RECORDING = "real"
+DEFAULT_PEOPLE = 100_000
 
 
 @click.group("bench", invoke_without_command=True)
@@ -58,6 +59,23 @@ def identity_command(recording: str, seed: int, ablations: bool, only: tuple[str
             source, only, ablations, None if as_json else lambda line: click.echo(report.as_text(line))
         )
     click.echo(report.as_json(source, rows, lines) if as_json else report.footer(source, rows))
+
+
+@bench_command.command("passing")
+@click.option("--people", default=DEFAULT_PEOPLE, show_default=True, type=click.IntRange(min=10))
+@click.option("--capacity", default=2_000, show_default=True, type=click.IntRange(min=1), help="Of the gallery.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+def passing_command(people: int, capacity: int, as_json: bool) -> None:
+    """Memory while strangers pass by who never come back, a line for each tenth of them."""
+    from savant_reid.bench import passing
+
+    if not as_json:
+        click.echo(passing.HEADER)
+    readings = passing.measure(
+        people, capacity, (lambda _: None) if as_json else lambda reading: click.echo(passing.as_text(reading))
+    )
+    if as_json:
+        click.echo(json.dumps(passing.as_json(readings)))
 
 
 def find_source(recording: str, seed: int) -> Source:

@@ -7,17 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from savant_reid.bench import search
-from savant_reid.bench.engine import EngineRun, resident_mib, run_engine
+from savant_reid.bench import passing, search
+from savant_reid.bench.engine import EngineRun, run_engine
 from savant_reid.bench.gatherer import RowGatherer
 from savant_reid.bench.presets import PresetSource
 from savant_reid.bench.rows import Rows
 from savant_reid.bench.scores import score
 from savant_reid.bench.tracklets import Float32s
-from savant_reid.identity.policy import Policy
-from savant_reid.identity.resolver import Resolver
-from savant_reid.identity.topology import Topology
-from savant_reid.identity.types import Sightings
 from savant_reid.testing import preset
 
 Figure = dict[str, object]
@@ -26,12 +22,12 @@ LOAD_SECONDS = 20.0
 PROTOTYPES = 10_000
 NAIVE_OBJECTS = 300
 # People who pass by and never come back, in a gallery with room for few of them.
-PASSING, CAPACITY, AT_ONCE, PASS_FRAMES, DIMENSION = 5_000, 500, 50, 5, 64
+PASSING, CAPACITY = 5_000, 500
 
 
-def measure(load_seconds: float = LOAD_SECONDS, passing: int = PASSING) -> list[Figure]:
+def measure(load_seconds: float = LOAD_SECONDS, people: int = PASSING) -> list[Figure]:
     """All figures that are there, each {what, value, unit, target, baseline …}."""
-    figures = [*_under_load(load_seconds), memory_with_people_passing(passing)]
+    figures = [*_under_load(load_seconds), memory_with_people_passing(people)]
     return [*figures, *search.measure()]
 
 
@@ -110,41 +106,17 @@ def _gallery_and_probes(rows: Rows, objects: int, prototypes: int) -> tuple[Floa
     return np.ascontiguousarray(gallery), np.asarray(rows.embeddings[len(rows.embeddings) - objects :], np.float32)
 
 
-def memory_with_people_passing(passing: int = PASSING, resolver: Resolver | None = None) -> Figure:
+def memory_with_people_passing(people: int = PASSING) -> Figure:
     """Resident memory between the first half, when the gallery has long been full, and the end."""
-    resolver = resolver or Resolver(Topology(["door"]), Policy(capacity=CAPACITY, retention_s=60.0))
-    rng = np.random.default_rng(7)
-    halfway = 0.0
-    for group in range(passing // AT_ONCE):
-        for frame in range(PASS_FRAMES):
-            resolver.resolve([_passing(rng, group, frame)])
-            resolver.take_events()
-        if group == passing // AT_ONCE // 2:
-            halfway = resident_mib()
+    readings = passing.measure(people, CAPACITY)
+    halfway, end = readings[len(readings) // 2], readings[-1]
     return {
-        "what": f"memory growth while {passing // 2} more people pass through a gallery of {CAPACITY}",
-        "value": resident_mib() - halfway,
+        "what": f"memory growth while {end.people - halfway.people} more people pass through a gallery of {CAPACITY}",
+        "value": end.resident_mib - halfway.resident_mib,
         "unit": "MiB",
         "target": 0.0,
-        "identities_held": resolver.identities,
+        "identities_held": end.held,
     }
-
-
-def _passing(rng: np.random.Generator, group: int, frame: int) -> Sightings:
-    """AT_ONCE strangers side by side, in view for PASS_FRAMES seconds."""
-    looks = np.random.default_rng(group).standard_normal((AT_ONCE, DIMENSION))
-    boxes = np.tile(np.array([0, 100, 60, 180], np.float32), (AT_ONCE, 1))
-    boxes[:, 0] = 20 + 80 * np.arange(AT_ONCE)
-    return Sightings(
-        "door",
-        (group * (PASS_FRAMES + 4) + frame) * 1_000_000_000,
-        group * AT_ONCE + np.arange(AT_ONCE),
-        boxes,
-        np.full(AT_ONCE, 0.95, np.float32),
-        np.arange(AT_ONCE),
-        (looks + 0.2 * rng.standard_normal(looks.shape)).astype(np.float32),
-        (20 + 80 * AT_ONCE + 40, 720),
-    )
 
 
 def as_text(figures: Sequence[Figure]) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +16,7 @@ from savant_reid.bench.source import LabelledMoment, Source
 from savant_reid.identity.policy import Tuning
 from savant_reid.identity.resolver import Resolver
 from savant_reid.identity.types import Decision, EventKind, IdentityEvent, State
+from savant_reid.process_memory import resident_mib
 
 ENGINE = "engine"
 # Memory is looked at once in so many moments.
@@ -136,12 +135,3 @@ class _Said:
         ids = np.concatenate([np.zeros(0, np.int64), *self._ids])
         confirmed = np.concatenate([np.zeros(0, bool), *self._confirmed])
         return Answers(ids, confirmed & (ids >= 0), merges)
-
-
-def resident_mib() -> float:
-    """Resident memory of this process; 0 where there is no /proc."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except (OSError, IndexError, ValueError):
-        return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

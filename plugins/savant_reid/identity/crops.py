@@ -37,6 +37,7 @@ class Crops:
         return row
 
     def give_back(self, row: int) -> None:
+        self.vectors[row] = 0.0  # nothing of a person stays behind
         self._free.append(row)
 
     def add(self, rows: Rows, vectors: Floats, quality: Floats, at_ns: Rows) -> None:

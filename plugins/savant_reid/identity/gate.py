@@ -11,21 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.identity.quality import crossing, qualities
+from savant_reid.identity.schedule import wait_s
 from savant_reid.identity.types import Sightings
 
 
 @dataclass(frozen=True)
 class GateSettings:
-    """first: embeddings taken quickly from a new track, one every `first_every_s`; then one every `every_s`.
+    """first_every_s: between two embeddings of a new track; doubles with every second one, up to `every_s`.
 
     min_quality: below, a crop is skipped (see quality.py). settle_s: a person worse than `good_quality` is skipped
     for this long at first, in the hope of a better view. crossing_share: two people cross while one shares more than
-    this of a box with the other; after_crossing: quick embeddings taken when that is over.
+    this of a box with the other; after_crossing: embeddings taken every `first_every_s` when that is over.
     """
 
-    first: int = 4
-    first_every_s: float = 0.2
-    every_s: float = 1.5
+    first_every_s: float = 0.25
+    every_s: float = 2.0
     min_quality: float = 0.15
     good_quality: float = 0.45
     settle_s: float = 0.6
@@ -35,12 +35,13 @@ class GateSettings:
 
 @dataclass
 class _Track:
-    """asked_ns: when it was embedded last, None before the first time."""
+    """asked_ns: when it was embedded last, None before the first time; asked: how often; hasty: quick ones left."""
 
     first_ns: int
     seen_ns: int
     asked_ns: int | None
     asked: int = 0
+    hasty: int = 0
     crosses: bool = False
 
 
@@ -76,7 +77,7 @@ class EmbeddingGate:
         for row, track_id in enumerate(sightings.track_ids.tolist()):
             track = camera.tracks.setdefault(track_id, _Track(now_ns, now_ns, None))
             if track.crosses and not crosses[row]:
-                track.asked = min(track.asked, self.settings.first - self.settings.after_crossing)
+                track.hasty = self.settings.after_crossing
             track.crosses = crosses[row]
             due[row] = self._ask(track, now_ns, float(worth[row]))
         camera.forget(now_ns, self.FORGET_S)
@@ -91,10 +92,12 @@ class EmbeddingGate:
             return False
         if quality < settings.good_quality and (now_ns - track.first_ns) * 1e-9 < settings.settle_s:
             return False
-        wait_s = settings.first_every_s if track.asked < settings.first else settings.every_s
+        first_s = settings.first_every_s
+        least_s = first_s if track.hasty else wait_s(track.asked, first_s, settings.every_s)
         # A millisecond of slack: frame times are rounded, and 0.2 s must mean every second frame at 10 fps.
-        if track.asked_ns is not None and (now_ns - track.asked_ns) * 1e-9 < wait_s - 1e-3:
+        if track.asked_ns is not None and (now_ns - track.asked_ns) * 1e-9 < least_s - 1e-3:
             return False
         track.asked_ns = now_ns
         track.asked += 1
+        track.hasty = max(0, track.hasty - 1)
         return True

@@ -15,6 +15,7 @@ from savant_reid.identity.metric import Metric
 from savant_reid.identity.overlaps import Overlaps
 from savant_reid.identity.policy import Tuning
 from savant_reid.identity.quality import crop_qualities
+from savant_reid.identity.schedule import wait_s
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.types import Sightings
@@ -128,7 +129,7 @@ class Intake:
         self.look_again(tracklets)
         every, most = self._tuning.crop_every_s, self._tuning.crop_most_s
         for tracklet, now_ns in zip(tracklets, at_ns.tolist(), strict=True):
-            wait_ns = int(min(most, every * 2 ** (tracklet.crops // 2)) * 0.9e9)
+            wait_ns = int(wait_s(tracklet.crops, every, most) * 0.9e9)
             # After a crossing the next look is wanted soon as well.
             asked_for = self._live.hungry_ns[tracklet.slot] == 0 or tracklet.strangers
             self._live.hungry_ns[tracklet.slot] = now_ns + (LOOKS_EVERY_NS if asked_for else wait_ns)

@@ -129,6 +129,10 @@ class Metric:
         self.version += 1
         return True
 
+    def forget_looks(self) -> None:
+        """Somebody is to be erased: keep no single vector, only sums of many."""
+        self._fold()
+
     def learned(self, people: int) -> MetricLessons:
         """All that has been learned so far. people: known by now."""
         self._fold()

@@ -262,12 +262,12 @@ class Resolver:
         self.cuts += 1
         self._live.exchange(a, b)
         engine.crops.exchange_later(a.row, b.row, swap.since_ns)
+        engine.intake.look_again([t for t in (a, b) if engine.crops.count[t.row]])
         if a.lost != b.lost:
             found, lost = (a, b) if a.lost else (b, a)
             found.lost, lost.lost = False, True
             engine.answers.regain(found)
             self._lose(lost, engine)
-        engine.intake.look_again([t for t in (a, b) if engine.crops.count[t.row]])
         for tracklet, said in ((a, b.global_id), (b, a.global_id)):
             tracklet.cut_from, tracklet.cut_ns = said, swap.since_ns
             tracklet.asked_crops, tracklet.strangers, tracklet.decision = -1, 0, None
@@ -344,8 +344,14 @@ class Resolver:
         return self._by_hand(global_id).split(global_id, camera, track_id)
 
     def forget(self, global_id: int) -> None:
-        """Erase an identity, enrolled or not; an event `erased`. Raises KeyError for one that is not held."""
+        """Erase an identity, enrolled or not; an event `erased`. Raises KeyError for one that is not held.
+
+        What was learned from everybody stays as sums and moments; no vector of anybody's looks is kept for it.
+        """
         self._by_hand(global_id).forget(global_id)
+        if self._engine is not None:
+            self._engine.scores.forget_looks()
+            self._engine.metric.forget_looks()
 
     def _by_hand(self, global_id: int) -> HandWork:
         if self._engine is None:

@@ -9,7 +9,7 @@ metric changes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -115,6 +115,13 @@ class Pairs:
             std = ((spread + worth * prior_var) / (total + worth)) ** 0.5
         return mean, std
 
+    def condense(self, buckets: Sequence[int | None]) -> None:
+        """Keep what the pairs of these buckets have taught as moments, and no vector of anybody."""
+        self.before = {bucket: self.learned(bucket) for bucket in buckets}
+        self._raw[:] = 0.0
+        self.weight[:] = 0.0
+        self.size = self._next = 0
+
     def learned(self, bucket: int | None) -> Moments:
         """What is known of a bucket (None: all), earlier recordings included; 0 pairs where nothing is."""
         self.catch_up()
@@ -155,6 +162,15 @@ class ScoreModel:
             before = moments.get(f"{name}:{'all' if bucket is None else bucket}")
             if before is not None:
                 pairs.before[bucket] = before
+        self.refit()
+
+    def forget_looks(self) -> None:
+        """Somebody is to be erased. Pairs bear no names, so all go; what they have taught stays, as moments."""
+        buckets: dict[Pairs, list[int | None]] = {}
+        for _, bucket, pairs in self._kinds():
+            buckets.setdefault(pairs, []).append(bucket)
+        for pairs, kinds in buckets.items():
+            pairs.condense(kinds)
         self.refit()
 
     def _kinds(self) -> Iterator[tuple[str, int | None, Pairs]]:

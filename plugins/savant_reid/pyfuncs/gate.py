@@ -8,17 +8,19 @@ from dataclasses import Field, fields
 
 from savant_reid.errors import ConfigError
 from savant_reid.hosts.batch import FrameView
-from savant_reid.hosts.plugin import Plugin
+from savant_reid.hosts.choice import for_host
+from savant_reid.hosts.plugin import PEOPLE, Plugin
 from savant_reid.identity.gate import EmbeddingGate, GateSettings
 
 MOST_SECONDS = 86_400.0
 MOST_EMBEDDINGS = 1_000.0
 
 
-class Gate(Plugin):
-    """kwargs: those of identity.gate.GateSettings, all optional. Raises ConfigError that names the wrong one."""
+class EmbeddingGatePlugin(Plugin):
+    """kwargs: people, and those of identity.gate.GateSettings, all optional. Raises ConfigError for the wrong one."""
 
-    def __init__(self, **settings: float) -> None:
+    def __init__(self, people: str = PEOPLE, **settings: float) -> None:
+        self.people = people
         known = {field.name: field for field in fields(GateSettings)}
         for name, value in settings.items():
             if name not in known:
@@ -43,3 +45,6 @@ def _check(field: Field[float], value: object) -> None:
     number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or not 0 <= value <= most:  # type: ignore[arg-type, operator]
         raise ConfigError(f"gate: kwargs: {field.name}: expected {expected}, found {value!r}")
+
+
+Gate = for_host(EmbeddingGatePlugin)

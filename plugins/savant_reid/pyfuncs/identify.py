@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from savant_reid.errors import ConfigError
 from savant_reid.hosts.batch import FrameView
-from savant_reid.hosts.plugin import Plugin
-from savant_reid.identity.types import Decision, IdentityEvent, Sightings
+from savant_reid.hosts.choice import for_host
+from savant_reid.hosts.plugin import PEOPLE, Plugin
+from savant_reid.identity.types import Decision, IdentityEvent, Sightings, State
 from savant_reid.pyfuncs.shared import resolver_for
 from savant_reid.site import load_site
+from savant_reid.site_learned import load_learned
+from savant_reid.site_people import load_enrolment
 
 
-class Identify(Plugin):
+class IdentifyPlugin(Plugin):
     """site: path of site.yml. embedding_model: name of the element whose embeddings it reads; the host checks that it
-    has one of that name."""
+    has one of that name. people: `element.label` of those whom it names."""
 
-    def __init__(self, site: str, embedding_model: str) -> None:
+    joint = True
+
+    def __init__(self, site: str, embedding_model: str, people: str = PEOPLE) -> None:
         self.site = site
         self.embedding_model = embedding_model
+        self.people = people
+
+    @property
+    def site_name(self) -> str:
+        return load_site(Path(self.site)).site
 
     def on_start(self) -> None:
         resolver_for(self.site)
+
+    def accept_model(self, model: str) -> None:
+        site = load_site(Path(self.site))
+        load_enrolment(site, model)
+        load_learned(site, model)
+
+    def refuses(self, camera: str) -> str | None:
+        known = load_site(Path(self.site)).cameras
+        return None if camera in known else _missing(self.site, [camera], known)
 
     def process_batch(self, frames: Sequence[FrameView]) -> None:
         sightings = [frame.sightings() for frame in frames]
@@ -35,6 +54,18 @@ class Identify(Plugin):
     def take_events(self) -> list[IdentityEvent]:
         return resolver_for(self.site).take_events()
 
+    def figures(self) -> Mapping[str, float]:
+        resolver = resolver_for(self.site)
+        return {
+            "identities": resolver.identities,
+            "embeddings_accepted": resolver.accepted,
+            "embeddings_refused": sum(resolver.refused.values()),
+            "swaps_cut": resolver.cuts,
+            "turned_away": resolver.turned_away,
+            "clock_jumps": resolver.clock_jumps,
+            **{f"decisions_{state.value}": resolver.counts[state.value] for state in State},
+        }
+
     def _resolve(self, sightings: Sequence[Sightings]) -> Sequence[Decision]:
         try:
             return resolver_for(self.site).resolve(sightings)
@@ -43,7 +74,12 @@ class Identify(Plugin):
             unknown = [seen.camera for seen in sightings if seen.camera not in known]
             if not unknown:
                 raise
-            raise ConfigError(
-                f"{self.site}: cameras: expected {', '.join(unknown)} among them, as frames come from there; "
-                f"found {', '.join(known)}"
-            ) from None
+            raise ConfigError(_missing(self.site, unknown, known)) from None
+
+
+def _missing(site: str, unknown: Sequence[str], known: Iterable[str]) -> str:
+    wanted = f"expected {', '.join(unknown)} among them, as frames come from there"
+    return f"{site}: cameras: {wanted}; found {', '.join(known)}"
+
+
+Identify = for_host(IdentifyPlugin)

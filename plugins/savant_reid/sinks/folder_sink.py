@@ -8,7 +8,7 @@ from pathlib import Path
 
 from savant_reid.identity.types import IdentityEvent
 from savant_reid.records import FrameRecord, Sink
-from savant_reid.sinks.frames import FramesSink
+from savant_reid.sinks.frames import FrameLines, FramesSink
 from savant_reid.sinks.identities import IdentitiesSink
 from savant_reid.sinks.sightings import SightingsSink
 from savant_reid.sinks.tracks import HOLD_SECONDS, TracksSink
@@ -35,16 +35,25 @@ class FolderSink:
                 stack.callback(sink.close)
 
 
-def open_run_sinks(folder: Path, site: str, embedding_model: str, hold_seconds: float = HOLD_SECONDS) -> FolderSink:
+def open_run_sinks(
+    folder: Path,
+    site: str,
+    embedding_model: str,
+    hold_seconds: float = HOLD_SECONDS,
+    lines: FrameLines | None = None,
+    more: Sequence[Sink] = (),
+) -> FolderSink:
     """The four files that grow with the run. embedding_model: name that is written into sightings.parquet.
 
+    lines: see FramesSink. more: other sinks for the same records; they are closed with the files.
     Raises OutputError where a file cannot be opened.
     """
     return FolderSink(
         [
-            FramesSink(folder, site),
+            FramesSink(folder, site, lines),
             IdentitiesSink(folder, site),
             TracksSink(folder, hold_seconds),
             SightingsSink(folder, embedding_model),
+            *more,
         ]
     )

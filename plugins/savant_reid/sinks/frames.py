@@ -18,23 +18,47 @@ SCHEMA = "savant-reid/frame/1"
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False).encode
 
 
+class FrameLines:
+    """Frames as JSON, on one line each. Sinks that share it encode a record once between them.
+
+    refused_objects: left out because JSON has no word for their numbers.
+    """
+
+    def __init__(self, site: str) -> None:
+        self.site = site
+        self.refused_objects = 0
+        self._record: FrameRecord | None = None
+        self._line = ""
+
+    def line(self, record: FrameRecord) -> str:
+        if record is not self._record:
+            self._line, self._record = self._encoded(record), record
+        return self._line
+
+    def _encoded(self, record: FrameRecord) -> str:
+        message = frame_message(record, self.site)
+        try:
+            return _encode(message)
+        except ValueError:  # NaN or Inf
+            whole = [one for one in message["objects"] if _is_finite(one)]
+            self.refused_objects += len(message["objects"]) - len(whole)
+            return _encode({**message, "objects": whole})
+
+
 class FramesSink:
     """Writes one line per frame and camera. Objects whose numbers are not finite are left out and counted."""
 
-    def __init__(self, folder: Path, site: str) -> None:
-        self.refused_objects = 0
-        self._site = site
+    def __init__(self, folder: Path, site: str, lines: FrameLines | None = None) -> None:
+        """lines: where another sink of the same site takes them from too."""
+        self._lines = lines or FrameLines(site)
         self._file = LineFile(folder / FRAMES)
 
+    @property
+    def refused_objects(self) -> int:
+        return self._lines.refused_objects
+
     def write_frame(self, record: FrameRecord) -> None:
-        message = frame_message(record, self._site)
-        try:
-            line = _encode(message)
-        except ValueError:  # NaN or Inf: JSON has no word for them
-            whole = [one for one in message["objects"] if _is_finite(one)]
-            self.refused_objects += len(message["objects"]) - len(whole)
-            line = _encode({**message, "objects": whole})
-        self._file.write(line, record.sightings.time_ns)
+        self._file.write(self._lines.line(record), record.sightings.time_ns)
 
     def write_events(self, events: Sequence[IdentityEvent]) -> None:
         """Events have their own file."""

@@ -30,12 +30,17 @@ class IdentitiesSink:
 
     def write_events(self, events: Sequence[IdentityEvent]) -> None:
         for event in events:
-            self._file.write(_encode(event_message(event, self._site, self._sequence)), event.time_ns)
+            self._file.write(event_line(event, self._site, self._sequence), event.time_ns)
             self._sequence += 1
         self._file.flush()
 
     def close(self) -> None:
         self._file.close()
+
+
+def event_line(event: IdentityEvent, site: str, sequence: int) -> str:
+    """event_message as JSON, without a newline."""
+    return _encode(event_message(event, site, sequence))
 
 
 def event_message(event: IdentityEvent, site: str, sequence: int) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def test_the_embeddings_that_identify_reads_must_be_the_modules(tmp_path: Path) 
 
 
 def test_a_wrong_setting_of_the_gate_is_refused_before_the_run(tmp_path: Path) -> None:
-    message = refused(tmp_path, "embedding_every_s: 0.7", "embedding_every_s: abc")
+    message = refused(tmp_path, "embedding_every_s: 2.0", "embedding_every_s: abc")
     assert "module.yml: pipeline.elements: gate: kwargs: every_s: expected seconds" in message
 
 

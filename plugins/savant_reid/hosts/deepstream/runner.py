@@ -1,0 +1,170 @@
+"""Runs a plugin on DeepStream's batches. Nothing that it meets there may stop the stream."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from savant_reid.errors import ModelError
+from savant_reid.hosts.deepstream.arrays import BatchArrays, Reader
+from savant_reid.hosts.deepstream.batch import Batch
+from savant_reid.hosts.deepstream.bridge import Bridge, model_id, people_ids
+from savant_reid.hosts.deepstream.epochs import epochs_of
+from savant_reid.hosts.deepstream.events import Outbox
+from savant_reid.hosts.deepstream.frames import DeepStreamFrame, Embedded, Head, people_rows, sightings_of
+from savant_reid.hosts.deepstream.heads import Heads
+from savant_reid.hosts.deepstream.meters import Meters
+from savant_reid.hosts.deepstream.troubles import Troubles
+from savant_reid.hosts.plugin import Plugin
+from savant_reid.identity.types import Decision
+
+# Figures change slowly and cost a call into the core: so many batches lie between two looks.
+FIGURES_EVERY = 32
+
+
+class Runner:
+    """One plugin of one element.
+
+    element: its name in the module, for logs, metrics and epochs. get_frame: Savant's get_batched_frame of
+    (batch id, frame id). reader: of the metadata. gather: copies a batch's embeddings; None where none are read.
+    """
+
+    def __init__(
+        self,
+        plugin: Plugin,
+        bridge: Bridge,
+        element: str,
+        get_frame: Callable[[int, int], tuple[Any, Any]],
+        log: logging.Logger,
+        meters: Meters,
+        reader: Reader,
+        gather: Callable[[BatchArrays], Embedded] | None = None,
+    ) -> None:
+        self.plugin = plugin
+        self.troubles = Troubles(log, element, lambda kind, camera: meters.add("reid_troubles", 1, camera, kind))
+        self._bridge = bridge
+        self._meters = meters
+        self._reader = reader
+        self._gather = gather
+        self._epochs = epochs_of(element)
+        self._heads = Heads(bridge, get_frame, self._epochs, self.troubles, plugin.refuses)
+        self._outbox = Outbox(self.troubles)
+        self._people = (-1, -1)
+        self._gie: int | None = None
+        self._batches = 0
+
+    def start(self) -> None:
+        """Raises ConfigError where the module lacks what the plugin is told to read."""
+        self._people = people_ids(self._bridge, self.plugin.people)
+        if self.plugin.embedding_model is not None:
+            self._gie = model_id(self._bridge, self.plugin.embedding_model)
+        self.plugin.on_start()
+
+    def process(self, buffer: Any) -> None:
+        """One batch. Raises nothing."""
+        begin = time.perf_counter()
+        try:
+            self._process(buffer)
+        except Exception as error:  # whatever it is, the stream goes on
+            self.troubles.note("batch", "-", "-", error)
+        self._batches += 1
+        self._meters.add("reid_batches", 1)
+        self._meters.add("reid_seconds", time.perf_counter() - begin)
+
+    def source_added(self, camera: str) -> None:
+        self._epochs.end(camera)
+        self._heads.ask_again(camera)
+        self._tell("source add", camera, self.plugin.on_source_add)
+
+    def source_ended(self, camera: str) -> None:
+        self._epochs.end(camera)
+        self._tell("source EOS", camera, self.plugin.on_source_eos)
+
+    def source_deleted(self, camera: str) -> None:
+        self._epochs.end(camera)
+        self._heads.ask_again(camera)
+        self._tell("source delete", camera, self.plugin.on_source_delete)
+
+    def _tell(self, kind: str, camera: str, hook: Callable[[str], None]) -> None:
+        try:
+            hook(camera)
+        except Exception as error:  # of one camera
+            self.troubles.note(kind, camera, "-", error)
+
+    def _process(self, buffer: Any) -> None:
+        batch_meta = self._bridge.batch_meta(buffer)
+        arrays = self._reader.read(buffer, batch_meta, self._gie)
+        batch = Batch(self._bridge, self._reader, batch_meta, arrays)
+        batch.restore_class_ids()
+        heads = self._heads.read(buffer, batch_meta)
+        if heads:
+            self._run(batch, heads)
+            self._publish(heads[0])
+
+    def _run(self, batch: Batch, heads: Sequence[Head]) -> None:
+        rows, starts, left_out = people_rows(batch.arrays, self._people)
+        self._meters.add("reid_left_out", left_out)
+        frames = [
+            DeepStreamFrame(
+                head, rows[starts[head.index] : starts[head.index + 1]], seen, batch.park, self._writer(batch)
+            )
+            for head, seen in zip(
+                heads, sightings_of(batch.arrays, heads, rows, starts, self._embedded(batch.arrays)), strict=True
+            )
+        ]
+        for part in [frames] if self.plugin.joint else [[frame] for frame in frames]:
+            try:
+                self.plugin.process_batch(part)
+            except Exception as error:  # these frames go on without an answer
+                for frame in part:
+                    self.troubles.note("frame", frame.camera, frame.head.frame_num, error)
+        batch.flush()
+        self._count(frames)
+
+    def _embedded(self, arrays: BatchArrays) -> Embedded:
+        if self._gather is None or not arrays.tensors.any():
+            return Embedded.none(len(arrays))
+        try:
+            return self._gather(arrays)
+        except ModelError as error:  # said once and counted: tracks go on, nobody is recognised
+            self.troubles.note("embeddings", "-", "-", error)
+            return Embedded.none(len(arrays))
+
+    def _writer(self, batch: Batch) -> Callable[[DeepStreamFrame, Sequence[Decision]], None]:
+        def write(frame: DeepStreamFrame, decisions: Sequence[Decision]) -> None:
+            try:
+                self._complete(batch)
+                self._bridge.attributes.write(batch.uids(frame.rows), decisions)
+            except Exception as error:  # one frame's answer
+                self.troubles.note("write", frame.camera, frame.head.frame_num, error)
+
+        return write
+
+    def _complete(self, batch: Batch) -> None:
+        if batch.complete:
+            return
+        for _, error in batch.complete_uids():
+            self.troubles.note("object without a key", "-", "-", error)
+        self._meters.add("reid_keys_parted", len(batch.part_uids()))
+
+    def _publish(self, head: Head) -> None:
+        events = self.plugin.take_events()
+        for event in events:
+            self._meters.add("reid_events", 1, event.kind.value)
+        if events:
+            self._outbox.put(events, self.plugin.site_name)
+        self._outbox.send(head, self._bridge.attach_texts)
+        if self._batches % FIGURES_EVERY == 0:
+            self._meters.figures(self.plugin.figures())
+
+    def _count(self, frames: Sequence[DeepStreamFrame]) -> None:
+        for frame in frames:
+            seen = frame.sightings()
+            self._meters.add("reid_frames", 1, frame.camera)
+            self._meters.add("reid_people", len(seen), frame.camera)
+            self._meters.add("reid_embeddings", int(np.count_nonzero(seen.embedding_of >= 0)), frame.camera)
+            self._meters.add("reid_held_back", frame.held_back, frame.camera)
