@@ -83,6 +83,7 @@ class Decider:
 
     def _find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> Found:
         found = dict(zip(tracklets, self._finder.find(tracklets, areas), strict=True)) if tracklets else {}
+        found = {t: _not_as_before(t, candidates) for t, candidates in found.items()}
         if self._hands.active:
             found = {t: candidates.without(self._hands.forbidden(t)) for t, candidates in found.items()}
         return found
@@ -216,3 +217,9 @@ class Decider:
         rival = next((candidate.global_id for candidate in left.found if candidate.global_id != said), None)
         runner_up = (rival, left.probability(rival)) if rival is not None else None
         return Verdict(tracklet, answer, left.probability(said), runner_up, candidates.newcomer_log, left)
+
+
+def _not_as_before(tracklet: Tracklet, candidates: Candidates) -> Candidates:
+    """Who took a track over is not who had it before, unless the look itself says so: place and time speak for both."""
+    before = candidates.of(tracklet.cut_from) if tracklet.cut_from else None
+    return candidates.without({before.global_id}) if before is not None and before.nats < CLAIM_NATS else candidates

@@ -25,6 +25,9 @@ Rows = NDArray[np.int64]
 # A crop this unlike its track, in nats, is a stranger's; counted only for tracks with so many crops and good crops.
 STRANGE_NATS = -2.0
 KNOWN_CROPS = 3
+# After a crop that speaks no more for its track than this, the track is looked at as a whole for so many crops.
+DOUBT_NATS = 1.0
+DOUBTED = 8
 STRANGER_QUALITY = 0.3
 
 
@@ -156,3 +159,4 @@ class Intake:
         nats = self._scores.nats(np.einsum("nd,nd->n", before, now), self._scores.TRACK).tolist()
         for i, value in zip(known, nats, strict=True):
             tracklets[i].strangers = tracklets[i].strangers + 1 if value < STRANGE_NATS else 0
+            tracklets[i].doubts = DOUBTED if value < DOUBT_NATS else max(0, tracklets[i].doubts - 1)

@@ -104,7 +104,7 @@ class Lessons:
             few = crops < tracklet.crops
             raw = self._crops.vectors[tracklet.row, :crops].mean(axis=0) if few else _mean(tracklet)
             mine = Look(raw, tracklet.camera)
-            self._scores.learn_same(mine, theirs, probability, crops)
+            self._scores.learn_same(mine, theirs, probability, crops, int(self._gallery.count[row]))
             if not few:
                 centred = self._metric.centred(np.array([mine.camera]), mine.raw[None])[0]
                 centroid = self._gallery.centroids(np.array([row]))[0]

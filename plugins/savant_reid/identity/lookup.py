@@ -47,7 +47,7 @@ class _Pairs(NamedTuple):
 
     asked: Int64s
     global_ids: Int64s
-    nats: Doubles
+    similarities: Floats
     start: Int64s
     motion: Doubles
 
@@ -103,8 +103,7 @@ class GalleryLookup:
         lost = self._lost(blocks, motions)
         least[lost.asked, lost.block] = -np.inf  # however little alike
         owners, similarities = self._gallery.nearest(asked.looks, blocks, PER_CAMERA, least)
-        nats = self._scores.nats(similarities, asked.buckets[:, None])
-        worth = nats > LEAST_NATS
+        worth = self._scores.nats(similarities, asked.buckets[:, None]) > LEAST_NATS
         motion = np.zeros(owners.shape)
         places = lost.block[:, None] * PER_CAMERA + np.arange(PER_CAMERA)
         hit, place = np.nonzero(owners[lost.asked[:, None], places] == lost.global_ids[:, None])
@@ -117,7 +116,7 @@ class GalleryLookup:
                 mine[at] = self._entry.admits(ids[at].tolist(), alike[at], look)
         at, column = np.nonzero(worth)
         start = np.repeat(np.array(blocks, np.int64), PER_CAMERA)[column]
-        return _Pairs(at, owners[at, column], nats[at, column], start, motion[at, column])
+        return _Pairs(at, owners[at, column], similarities[at, column], start, motion[at, column])
 
     def _lost(self, blocks: Sequence[int], motions: Sequence[Mapping[int, float]]) -> _Lost:
         number = {block: i for i, block in enumerate(blocks)}
@@ -138,17 +137,18 @@ class GalleryLookup:
         gap_s = np.asarray((asked.first_ns[pairs.asked] - self._gallery.last_seen_ns[rows]) * 1e-9, np.float64)
         with np.errstate(divide="ignore"):
             rate_logs = np.log(self._rates(pairs, camera, gap_s))
-        logs = pairs.nats + rate_logs + pairs.motion
+        nats = self._scores.nats(pairs.similarities, asked.buckets[pairs.asked], self._gallery.count[rows])
+        logs = nats + rate_logs + pairs.motion
         # Who was seen elsewhere after the tracklet began is somebody else.
         free = (gap_s >= -SLACK_NS * 1e-9) | self._topology.overlap[self._gallery.last_camera[rows], camera]
         free &= (pairs.global_ids != asked.global_ids[pairs.asked]) & np.isfinite(logs)
         best = _best(pairs.asked, logs, MOST_CANDIDATES)
         best = best[free[best]]
         found: list[list[Candidate]] = [[] for _ in asked.cameras]
-        columns = (pairs.asked, pairs.global_ids, logs, pairs.nats, pairs.start, gap_s, rate_logs + pairs.motion)
-        for at, global_id, log, nats, start, gap, arrival_log in zip(*(c[best].tolist() for c in columns), strict=True):
+        columns = (pairs.asked, pairs.global_ids, logs, nats, pairs.start, gap_s, rate_logs + pairs.motion)
+        for at, global_id, log, look, start, gap, arrival_log in zip(*(c[best].tolist() for c in columns), strict=True):
             arrival = Arrival(start, gap) if start != ELSEWHERE else None
-            found[at].append(Candidate(global_id, log, nats, arrival, arrival_log))
+            found[at].append(Candidate(global_id, log, look, arrival, arrival_log))
         return found
 
     def _rates(self, pairs: _Pairs, camera: Int64s, gap_s: Doubles) -> Doubles:
@@ -172,9 +172,11 @@ class GalleryLookup:
         shaped = [at for at, row in enumerate(rows) if row is not None and count[row]]
         similarities, nats = np.zeros(len(rows)), np.zeros(len(rows))
         if shaped:
-            centroids = self._metric.look(self._gallery.centroids(np.array([rows[at] for at in shaped])))
+            theirs = np.array([rows[at] for at in shaped])
+            centroids = self._metric.look(self._gallery.centroids(theirs))
             alike = np.einsum("nd,nd->n", centroids, asked.looks[shaped])
-            similarities[shaped], nats[shaped] = alike, self._scores.nats(alike, asked.buckets[shaped])
+            similarities[shaped] = alike
+            nats[shaped] = self._scores.nats(alike, asked.buckets[shaped], count[theirs])
         found: list[list[Candidate]] = [[] for _ in tracklets]
         for at, (tracklet, row) in enumerate(zip(tracklets, rows, strict=True)):
             if row is None or (count[row] and not self._admits_own(tracklet, similarities[at], asked.looks[at])):

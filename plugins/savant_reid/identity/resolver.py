@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from savant_reid.identity.live import LiveTracks, Seen
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.overlaps import Overlaps, find_overlaps
 from savant_reid.identity.policy import Policy, Tuning
+from savant_reid.identity.review import Review
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.search import ExactSearch, Search
 from savant_reid.identity.second_thoughts import SecondThoughts
@@ -39,6 +41,7 @@ from savant_reid.identity.swaps import Cut, Swap, SwapFinder
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.transits import Transits
+from savant_reid.identity.twins import Twins
 from savant_reid.identity.types import Decision, IdentityEvent, Sightings
 from savant_reid.identity.voice import Voice
 
@@ -97,6 +100,8 @@ class Resolver:
         self._ledger = Ledger(topology, self._clock)
         self._crossings = Crossings(self._live)
         self._due = Due(self._live, self._holders, self._tuning)
+        self._twins = Twins(self._live)
+        self._review = Review(self._clock)
         self._voice = Voice(self._live, self._ledger, topology)
         self._embeddings = Embeddings()
         self._embeddings.dimension = enrolment.dimension if enrolment else None
@@ -177,7 +182,7 @@ class Resolver:
             Decider(finder, holders, topology, tuning, self._hands, acceptance),
             keeper,
             answers,
-            SecondThoughts(gallery, metric, scores, self.transits, topology, holders, entry, self._hands),
+            SecondThoughts(gallery, metric, scores, self.transits, topology, holders, entry, self._hands, self._twins),
             HandWork(self._hands, answers, gallery, holders, live, self._ledger, topology, entry, self._renew),
             entry,
         )
@@ -194,6 +199,7 @@ class Resolver:
                     engine.answers.regain(tracklet)
         if self._tuning.swaps:
             self._crossings.observe(seen, overlaps)
+            self._twins.observe(seen, overlaps)
         slots = live.used_slots()
         unseen_s = live.unseen_s(slots)
         # Whoever is missing where somebody appears may be who appears.
@@ -222,7 +228,9 @@ class Resolver:
         lost, self._doubts = self._doubts, []
         if not self._tuning.second_thoughts:
             return
-        for merge in engine.second_thoughts.about(lost, self._clock.now_ns):
+        now_ns, thoughts = self._clock.now_ns, engine.second_thoughts
+        self._review.note(lost)
+        for merge in chain(thoughts.about(lost, now_ns), thoughts.of(self._review.due(), now_ns)):
             evidence = {"log_odds": merge.odds, "nats": merge.nats}
             engine.answers.merge(merge.old, merge.new, None, "second thoughts: one person", evidence)
 
@@ -308,7 +316,8 @@ class Resolver:
         self._close(old, engine)
 
     def _decide(self, engine: _Engine, seen: Seen) -> None:
-        due = self._due.of(seen)
+        due = [t for t in self._due.of(seen) if not self._twins.hides(t, engine.metric, engine.scores)]
+        self._twins.sweep()
         if not due:
             return
         engine.answers.apply(engine.decider.decide(due, self._areas), self._clock.now_ns)

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from savant_reid.identity.learned import Moments
 from savant_reid.identity.metric import Metric
+from savant_reid.identity.sharpness import RATIO, STEPS, gain, spread_of, step_of
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+Int64s = NDArray[np.int64]
 # Pairs kept of each kind; the oldest go first.
 PAIRS = 1024
 # Similarities are looked up on a grid from -1 to 1.
@@ -28,14 +30,15 @@ STEP = float(GRID[1] - GRID[0])
 # Strangers before anything is learned, and what any prior is worth in pairs.
 STRANGER_MEAN, STRANGER_STD = 0.0, 0.18
 PRIOR_PAIRS = 12.0
+SAME_PRIOR = 200.0
 # Tracks compared with themselves before anything is learned: the earlier half with the later one.
 HALVES_MEAN, HALVES_STD = 0.75, 0.12
 # ... and one crop of a track with the others of it.
 CROP_MEAN, CROP_STD = 0.65, 0.15
 # A person met again is less alike than a track is to itself. Of the way from strangers to halves, on real statistics
 # (docs/accuracy.md), meeting again keeps this share, by crops in the probe (1, 2 to 3, more); and spreads by so much.
-MEETS = (0.42, 0.46, 0.5)
-SPREADS = 0.18
+MEETS = (0.36, 0.4, 0.44)
+SPREADS = 0.16
 # However matches turn out, people met again are further from strangers than this (in spreads of the strangers, and as a
 # share of that way), and spread by no more than this share of the distance: or a few wrong matches would teach that
 # strangers are one person, and bring on more of them.
@@ -47,6 +50,8 @@ LOOK_ALIKES = 2e-5
 # So many looks at the right person show something else (an occluder, a swap).
 SPOILT = 0.03
 NOTHING_BEFORE = Moments(0.0, 1.0, 0.0)
+# Not even very many visits make two looks at one person more alike than this.
+MOST_ALIKE = 0.9
 # Spreads below this would make the ratio absurdly steep after a few lucky samples.
 LEAST_STD = 0.05
 
@@ -68,16 +73,18 @@ class Pairs:
         self.similarity = np.zeros(PAIRS)
         self.weight = np.zeros(PAIRS)
         self.bucket = np.zeros(PAIRS, np.int64)
+        self.visits = np.ones(PAIRS, np.int64)  # that the second side is the mean of
+        self.spread = 0.0  # see sharpness.py: similarities count as if single visits had been compared
         self.before: dict[int | None, Moments] = {}  # by bucket (None: all), from earlier recordings
         self.size = 0
         self._next = 0
         self._fresh: list[int] = []  # not looked at yet
 
-    def add(self, a: Look, b: Look, weight: float, bucket: int) -> None:
+    def add(self, a: Look, b: Look, weight: float, bucket: int, visits: int = 1) -> None:
         at = self._next
         for side, look in enumerate((a, b)):
             self._raw[side, at], self._camera[side, at] = look.raw, look.camera
-        self.weight[at], self.bucket[at] = weight, bucket
+        self.weight[at], self.bucket[at], self.visits[at] = weight, bucket, visits
         self._fresh.append(at)
         self._next = (at + 1) % PAIRS
         self.size = max(self.size, at + 1)
@@ -95,17 +102,20 @@ class Pairs:
             self.similarity[at] = np.einsum("nd,nd->n", *looks)
         self._fresh = []
 
-    def moments(self, mean: float, std: float, bucket: int | None = None) -> tuple[float, float]:
-        """Weighted mean and standard deviation of a bucket (None: all), beside a prior worth PRIOR_PAIRS pairs.
+    def moments(
+        self, mean: float, std: float, bucket: int | None = None, worth: float = PRIOR_PAIRS
+    ) -> tuple[float, float]:
+        """Weighted mean and standard deviation of a bucket (None: all), beside a prior worth so many pairs.
 
         Winsorised: pairs further out than two and a half deviations count as if they were there.
         """
         self.catch_up()
-        mean, std, worth = self.before.get(bucket, NOTHING_BEFORE).beside(mean, std, PRIOR_PAIRS)
+        mean, std, worth = self.before.get(bucket, NOTHING_BEFORE).beside(mean, std, worth)
         n = self.size
         weight = self.weight[:n] if bucket is None else self.weight[:n] * (self.bucket[:n] == bucket)
+        single = self._as_single(n)
         for _ in range(2):
-            values = np.clip(self.similarity[:n], mean - 2.5 * std, mean + 2.5 * std)
+            values = np.clip(single, mean - 2.5 * std, mean + 2.5 * std)
             total = float(weight.sum())
             own = float(weight @ values) / max(total, 1e-9)
             spread = float(weight @ (values - own) ** 2)
@@ -114,6 +124,12 @@ class Pairs:
             mean = share * own + (1.0 - share) * prior_mean
             std = ((spread + worth * prior_var) / (total + worth)) ** 0.5
         return mean, std
+
+    def _as_single(self, n: int) -> Doubles:
+        """(n,) similarities as they would be if single visits had been compared."""
+        if not self.spread:
+            return self.similarity[:n]
+        return np.asarray(self.similarity[:n] / gain(self.visits[:n], 1, self.spread))
 
     def condense(self, buckets: Sequence[int | None]) -> None:
         """Keep what the pairs of these buckets have taught as moments, and no vector of anybody."""
@@ -131,8 +147,9 @@ class Pairs:
         total = float(weight.sum())
         if not total:
             return before
-        mean = float(weight @ self.similarity[:n]) / total
-        std = (float(weight @ (self.similarity[:n] - mean) ** 2) / total) ** 0.5
+        single = self._as_single(n)
+        mean = float(weight @ single) / total
+        std = (float(weight @ (single - mean) ** 2) / total) ** 0.5
         return Moments(*self.moments(mean, max(std, 1e-3), bucket), total + before.pairs)
 
 
@@ -148,7 +165,7 @@ class ScoreModel:
         self.same, self.strangers, self.halves, self.crops = (Pairs(metric) for _ in range(4))
         self.same_moments = [(0.0, 1.0)] * 3
         self.stranger_moments = (0.0, 1.0)
-        self._nats = np.zeros((4, len(GRID)))
+        self._nats = np.zeros((4, STEPS, len(GRID)))
         self._fresh = 0
         self.refit()
 
@@ -181,8 +198,9 @@ class ScoreModel:
     def bucket(crops: int) -> int:
         return 0 if crops <= 1 else 1 if crops <= 3 else 2
 
-    def learn_same(self, a: Look, b: Look, probability: float, crops: int) -> None:
-        self.same.add(a, b, probability, self.bucket(crops))
+    def learn_same(self, a: Look, b: Look, probability: float, crops: int, visits: int = 1) -> None:
+        """visits: that b is the mean of."""
+        self.same.add(a, b, probability, self.bucket(crops), visits)
         self._fresh += 1
 
     def learn_strangers(self, a: Look, b: Look) -> None:
@@ -207,17 +225,26 @@ class ScoreModel:
         if self._fresh >= max(8, min(200, (self.same.size + self.strangers.size) // 8)):
             self.refit()
 
-    def nats(self, similarities: Floats | Doubles, bucket: int | NDArray[np.int64]) -> Doubles:
+    def nats(
+        self,
+        similarities: Floats | Doubles,
+        bucket: Int64s | int,
+        visits: Int64s | int = 1,
+        others: Int64s | int = 1,
+    ) -> Doubles:
         """log p(similarity | same person) / p(similarity | strangers), of any shape; rises with the similarity.
 
-        bucket: of all, or an array that is broadcast with the similarities.
+        bucket: of all, or an array that is broadcast with the similarities. visits, others: that the one and the other
+        side are means of.
         """
         at = np.clip((similarities + np.float32(1.0)) / STEP + 0.5, 0, len(GRID) - 1).astype(np.int64)
-        return np.asarray(self._nats[bucket, at])
+        return np.asarray(self._nats[bucket, step_of(gain(visits, others, self.same.spread)), at])
 
     def least_similarities(self, nats: float) -> Floats:
-        """(3,) by bucket: no similarity below it says more than `nats`."""
-        first = [np.searchsorted(table, nats, side="right") for table in self._nats[: self.TRACK]]
+        """(3,) by bucket: no similarity below it says more than `nats`, whatever the sides are means of."""
+        first = [
+            min(np.searchsorted(table, nats, side="right") for table in steps) for steps in self._nats[: self.TRACK]
+        ]
         # One place of the grid to spare, for rounding.
         return np.array([(at - 1) * STEP - 1.0 if at else -np.inf for at in first], np.float32)
 
@@ -230,12 +257,14 @@ class ScoreModel:
         self.stranger_moments = mean, std
         different = _normal(GRID, mean, std)
         way = max(self.halves.moments(HALVES_MEAN, HALVES_STD)[0] - mean, 2.0 * std)
+        self.same.spread = spread_of(self.same_moments[-1][0] or MEETS[-1] * way)
         for bucket, share in enumerate(MEETS):
-            own, spread = self.same.moments(mean + share * way, SPREADS * way, bucket)
+            own, spread = self.same.moments(mean + share * way, SPREADS * way, bucket, SAME_PRIOR)
             own = max(own, mean + max(LEAST_DISTANCE * std, LEAST_MEET * way))
             spread = max(min(spread, MOST_SPREAD * (own - mean)), LEAST_STD)
             self.same_moments[bucket] = own, spread
-            self._nats[bucket] = _table(own, spread, different)
+            for step in range(STEPS):
+                self._nats[bucket, step] = _table(min(own * RATIO**step, MOST_ALIKE), spread, different)
         own, spread = self.crops.moments(CROP_MEAN, CROP_STD)
         own = max(own, mean + LEAST_DISTANCE * std)
         self._nats[self.TRACK] = _table(own, max(spread, LEAST_STD), different)

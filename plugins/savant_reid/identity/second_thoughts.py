@@ -26,6 +26,7 @@ from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.transits import Transits
+from savant_reid.identity.twins import Twins
 
 Int64s = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -34,6 +35,10 @@ CLEAR_ODDS = 2.5
 PER_CAMERA = 2
 MOST_CANDIDATES = 6
 LEAST_NATS = 4.0
+# Together in one camera for no longer than this, apart from when they lay over one another (which counts twice: boxes
+# of one person part now and then), may be a mistake of the tracker; it speaks against one person by so many nats.
+TOGETHER_NS = 1_000_000_000
+TOGETHER_NATS = 3.0
 # Somebody seen again in the middle of another's visits is as improbable as this many nats of rate.
 NEVER = -20.0
 
@@ -61,10 +66,11 @@ class SecondThoughts:
         holders: Holders,
         entry: Entry,
         hands: Hands,
+        twins: Twins,
     ) -> None:
         self._gallery, self._metric, self._scores = gallery, metric, scores
         self._transits, self._topology, self._holders = transits, topology, holders
-        self._entry, self._hands = entry, hands
+        self._entry, self._hands, self._twins = entry, hands, twins
 
     def about(self, tracklets: Sequence[Tracklet], now_ns: int) -> Iterator[Merge]:
         """The best merges of the identities of tracklets that were just lost, where any is clear.
@@ -74,23 +80,29 @@ class SecondThoughts:
         """
         ids = dict.fromkeys(t.global_id for t in tracklets if t.global_id)
         rows = {i: row for i in ids if (row := self._gallery.row_of(i)) is not None}
-        rows = {i: row for i, row in rows.items() if self._gallery.count[row] in (1, 2, 4, 8)}
+        yield from self.of([i for i, row in rows.items() if self._gallery.count[row] in (1, 2, 4, 8)], now_ns)
+
+    def of(self, global_ids: Sequence[int], now_ns: int) -> Iterator[Merge]:
+        """The same for these identities."""
+        rows = {i: row for i in global_ids if (row := self._gallery.row_of(i)) is not None and self._gallery.count[row]}
         if not rows:
             return
         looks = self._metric.look(self._gallery.centroids(np.array(list(rows.values()))))
         blocks = [*range(len(self._topology.cameras)), *([ELSEWHERE] if self._entry.names else [])]
         least = np.full((len(looks), len(blocks)), self._scores.least_similarities(LEAST_NATS)[2], np.float32)
-        nearest = self._gallery.nearest(looks, blocks, PER_CAMERA, least)
-        asked, nats = np.array(list(rows)), self._scores.nats(nearest.similarities, 2)
-        alike = (nats > LEAST_NATS) & (nearest.owners > 0) & (nearest.owners != asked[:, None])
-        for i in np.flatnonzero(alike.any(axis=1)).tolist():
-            merge = self._best(int(asked[i]), nearest.owners[i], nearest.similarities[i], nats[i], now_ns)
+        owners, similarities = self._gallery.nearest(looks, blocks, PER_CAMERA, least)
+        found = (owners > 0) & (owners != np.array(list(rows))[:, None])
+        for i, global_id in enumerate(rows):
+            if not found[i].any() or self._gallery.row_of(global_id) is None:
+                continue  # nobody is alike, or it was merged away since
+            merge = self._best(global_id, owners[i][owners[i] > 0], similarities[i][owners[i] > 0], now_ns)
             if merge is not None:
                 yield merge
 
-    def _best(
-        self, global_id: int, owners: Int64s, similarities: Floats, nats: NDArray[np.float64], now_ns: int
-    ) -> Merge | None:
+    def _best(self, global_id: int, owners: Int64s, similarities: Floats, now_ns: int) -> Merge | None:
+        known = [int(owner) if self._gallery.row_of(int(owner)) is not None else global_id for owner in owners]
+        counts = self._gallery.count[self._gallery.rows_of([global_id, *known])]
+        nats = self._scores.nats(similarities, 2, counts[1:], int(counts[0]))
         order = np.argsort(-similarities, kind="stable")[: MOST_CANDIDATES + 1]
         merges = [
             self._weigh(global_id, int(owners[at]), float(nats[at]), now_ns)
@@ -120,17 +132,21 @@ class SecondThoughts:
             return None
         created = self._gallery.created_ns
         old, new = rows if created[rows[0]] > created[rows[1]] else rows[::-1]
-        if old is None or new is None or self._meet(old, new, now_ns):
+        if old is None or new is None:
+            return None
+        together = self._together(old, new, now_ns)
+        if together is None:
             return None
         camera = int(self._gallery.birth_camera[old])
         rate_log = self._rate_log(new, camera, int(created[old]), now_ns)
-        odds = nats + rate_log - math.log(self._transits.newcomer_rate(camera))
+        odds = nats + rate_log - math.log(self._transits.newcomer_rate(camera)) - together
         return Merge(int(self._gallery.global_ids[old]), int(self._gallery.global_ids[new]), odds, nats)
 
     def _rate_log(self, row: int, camera: int, at_ns: int, now_ns: int) -> float:
         """Log rate of that identity turning up before that camera then."""
-        cameras, first_ns, last_ns = self._presences(row, now_ns).T
-        if (self._topology.overlap[cameras, camera] & (first_ns <= at_ns) & (last_ns > at_ns)).any():
+        _, cameras, first_ns, last_ns = self._presences(row, now_ns).T
+        here = self._topology.overlap[cameras, camera] | (cameras == camera)
+        if (here & (first_ns <= at_ns) & (last_ns > at_ns)).any():
             return math.log(HERE_RATE)
         visits = self._gallery.visits[row]
         before = visits[(visits[:, 0] != 0) & (visits[:, 3] <= at_ns + SLACK_NS)]
@@ -143,21 +159,33 @@ class SecondThoughts:
         rate = float(self._transits.rates(np.array([last[1]]), camera, gap_s)[0])
         return math.log(rate) if rate > 0.0 else NEVER
 
-    def _meet(self, a: int, b: int, now_ns: int) -> bool:
-        """True if both were on screen at once in cameras that share no view."""
+    def _together(self, a: int, b: int, now_ns: int) -> float | None:
+        """Nats against one person, from having been on screen at once; None if that is out of the question.
+
+        In one camera a moment is forgiven: when exactly a track went over to somebody else is not known, and what lay
+        over one another may have been one person detected twice.
+        """
         ours, theirs = self._presences(a, now_ns), self._presences(b, now_ns)
-        at_once = np.minimum(ours[:, None, 2], theirs[:, 2]) - np.maximum(ours[:, None, 1], theirs[:, 1])
-        apart = ~self._topology.overlap[ours[:, None, 0], theirs[:, 0]]
-        slack = np.where(ours[:, None, 0] == theirs[:, 0], 0, SLACK_NS)
-        return bool(((at_once >= slack) & apart).any())
+        at_once = np.minimum(ours[:, None, 3], theirs[:, 3]) - np.maximum(ours[:, None, 2], theirs[:, 2])
+        same = ours[:, None, 1] == theirs[:, 1]
+        apart = ~self._topology.overlap[ours[:, None, 1], theirs[:, 1]]
+        if ((at_once >= SLACK_NS) & apart & ~same).any():
+            return None
+        nats = 0.0
+        for i, j in np.argwhere(same & (at_once > 0)).tolist():
+            lain_ns = self._twins.lain_ns(int(ours[i, 0]), int(theirs[j, 0]))
+            if at_once[i, j] - 2 * lain_ns > TOGETHER_NS:
+                return None
+            nats += TOGETHER_NATS
+        return nats
 
     def _presences(self, row: int, now_ns: int) -> np.ndarray:
-        """(n, 3) camera, first_ns, last_ns of an identity's visits, those going on included."""
+        """(n, 4) serial, camera, first_ns, last_ns of an identity's visits, those going on included."""
         visits = self._gallery.visits[row]
-        past = visits[visits[:, 0] != 0][:, 1:]
+        past = visits[visits[:, 0] != 0]
         live = [
-            (holder.camera, holder.first_ns, now_ns)
+            (holder.serial, holder.camera, holder.first_ns, now_ns)
             for holder in self._holders.of(int(self._gallery.global_ids[row]))
             if not holder.lost
         ]
-        return np.concatenate([past, np.array(live, np.int64).reshape(-1, 3)])
+        return np.concatenate([past, np.array(live, np.int64).reshape(-1, 4)])

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from savant_reid.identity.breaks import most_different
 from savant_reid.identity.crops import Crops
 from savant_reid.identity.crossings import ENOUGH_CROPS, SWAP_ODDS, WAIT_NS, Crossing, Crossings
 from savant_reid.identity.metric import Metric
@@ -21,8 +22,9 @@ from savant_reid.identity.tracklet import Tracklet
 
 Floats = NDArray[np.float32]
 FAR_FUTURE_NS = 2**62
-# Strangers in a row that make it certain enough, and how alike they must be to one another, in nats.
-STRANGERS = 2
+# A track is two people's if the crops after some moment are so unlike those before it, and those of either side are
+# alike, in nats on average.
+STRANGE_NATS = -2.0
 ALIKE_NATS = 0.0
 # An early verdict on a crossing needs so many nats.
 CLEAR_NATS = 6.0
@@ -81,7 +83,7 @@ class SwapFinder:
         return [
             Cut(tracklet, since_ns)
             for tracklet in learned
-            if tracklet.strangers >= STRANGERS and not self._crossings.involves(tracklet)
+            if tracklet.doubts and not self._crossings.involves(tracklet)
             for since_ns in self._stranger_since(tracklet)
         ]
 
@@ -130,18 +132,20 @@ class SwapFinder:
         return _Looks(looks, crops)
 
     def _stranger_since(self, tracklet: Tracklet) -> list[int]:
-        """When the track went over to somebody else, if its latest crops agree with one another."""
+        """When the track went over to somebody else, if its crops since then agree with one another."""
         n = int(self._crops.count[tracklet.row])
-        times = self._crops.times_ns[tracklet.row, :n]
-        last = self._crops.vectors[tracklet.row, max(0, n - tracklet.strangers) : n]
-        if len(last) < STRANGERS or n <= tracklet.strangers:
+        looks = self._metric.look(
+            self._metric.centred(np.full(n, tracklet.camera), self._crops.vectors[tracklet.row, :n])
+        )
+        found = most_different(looks, self._crops.quality[tracklet.row, :n])
+        if found is None:
             return []
-        cameras = np.full(len(last), tracklet.camera)
-        looks = self._metric.look(self._metric.centred(cameras, last))
-        alike = float(self._scores.nats(np.array(looks[-1] @ looks[-2]), self._scores.TRACK))
-        if alike < ALIKE_NATS:
+        across, earlier, later = (float(self._scores.nats(part, self._scores.TRACK).mean()) for part in found[1:])
+        if across > STRANGE_NATS or min(earlier, later) < ALIKE_NATS:
             return []
-        return [int(times[n - tracklet.strangers - 1] + times[n - tracklet.strangers]) // 2]
+        place = found.place
+        times = self._crops.times_ns[tracklet.row]
+        return [int(times[place - 1] + times[place]) // 2]
 
 
 def _known(crossing: Crossing, now_ns: int) -> tuple[int, ...]:

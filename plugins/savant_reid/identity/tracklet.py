@@ -28,9 +28,10 @@ class Tracklet:
     there; arrival_log: log rate of that walk; considered: all the answers that were thought of when it was asked last.
     lost: not seen for a moment, its look is in the gallery. taught: it has been learned from. asked_ns, asked_crops:
     when, and with how many crops, it was last decided. strangers: crops in a row, the latest, that looked like somebody
-    else. cut_from, cut_ns: the identity that was said of this track before it turned out to have gone over to this
-    person, and since when. by_hand: somebody has decided who it is; hand_group: which of their people it is now
-    (by_hand.py), -1 for none. decision: what is said of it, until something changes.
+    else. doubts: above 0 for some crops after one that hardly looked like the others. cut_from, cut_ns: the identity
+    that was said of this track before it turned out to have gone over to this person, and since when. by_hand: somebody
+    has decided who it is; hand_group: which of their people it is now (by_hand.py), -1 for none. decision: what is said
+    of it, until something changes.
     """
 
     serial: int
@@ -60,6 +61,7 @@ class Tracklet:
     asked_ns: int = 0
     asked_crops: int = -1
     strangers: int = 0
+    doubts: int = 0
     cut_from: int = 0
     cut_ns: int = 0
     by_hand: bool = False

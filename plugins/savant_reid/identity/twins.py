@@ -1,0 +1,92 @@
+"""Newcomers that may be somebody on screen seen twice: nobody is founded on them while they cannot be told apart.
+
+Detectors now and then put two boxes on one person, and trackers give the second one a track of its own; where two
+people cross, a track that began or went over to somebody else a moment ago looks like the person that another track
+still carries. Such a tracklet looks just like the one it lies over. To name it then would make a second identity of
+somebody on screen, and the two would look like different people for ever, since they were seen at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from savant_reid.identity.live import LiveTracks, Seen
+from savant_reid.identity.metric import Metric
+from savant_reid.identity.overlaps import Overlaps
+from savant_reid.identity.score_model import ScoreModel
+from savant_reid.identity.tracklet import Tracklet
+
+# Two lie over one another while one shares more than this with the other; for so long afterwards it still counts.
+TWIN_SHARE = 0.3
+AFTERWARDS_NS = 1_000_000_000
+# Pairs whose time together is remembered; between two frames no more than this counts.
+MOST_PAIRS = 8192
+GAP_NS = 500_000_000
+# As alike as a track is to itself, in nats.
+TWIN_NATS = 2.0
+
+
+class Twins:
+    """Remembers who without an identity lay over whom a moment ago: a few pairs, dropped when they are outdated."""
+
+    def __init__(self, live: LiveTracks) -> None:
+        self._live = live
+        self._beside: dict[Tracklet, dict[Tracklet, int]] = {}
+        self._lain: dict[tuple[int, int], tuple[int, int]] = {}  # serials to last_ns, total
+
+    def observe(self, seen: Seen, overlaps: Overlaps) -> None:
+        """Take in the overlaps of a batch's frames."""
+        if not len(overlaps.first):
+            return
+        near = np.maximum(*overlaps.shares()) > TWIN_SHARE
+        firsts, seconds = overlaps.first[near], overlaps.second[near]
+        tracklets = self._live.tracklets
+        slots = zip(seen.slots[firsts].tolist(), seen.slots[seconds].tolist(), seen.at_ns[firsts].tolist(), strict=True)
+        for slot_a, slot_b, now_ns in slots:
+            a, b = (tracklets[slot] if slot >= 0 else None for slot in (slot_a, slot_b))
+            if a is None or b is None:
+                continue
+            self._count(a, b, now_ns)
+            for one, other in ((a, b), (b, a)):
+                if not one.global_id:
+                    self._beside.setdefault(one, {})[other] = now_ns
+
+    def lain_ns(self, serial_a: int, serial_b: int) -> int:
+        """For how long two tracklets lay over one another, as far as it is remembered."""
+        return self._lain.get((min(serial_a, serial_b), max(serial_a, serial_b)), (0, 0))[1]
+
+    def _count(self, a: Tracklet, b: Tracklet, now_ns: int) -> None:
+        key = (min(a.serial, b.serial), max(a.serial, b.serial))
+        last_ns, total_ns = self._lain.pop(key, (now_ns, 0))
+        self._lain[key] = now_ns, total_ns + min(now_ns - last_ns, GAP_NS)
+        if len(self._lain) > MOST_PAIRS:
+            del self._lain[next(iter(self._lain))]
+
+    def hides(self, tracklet: Tracklet, metric: Metric, scores: ScoreModel) -> bool:
+        """True for a tracklet without an identity that may be another one on screen."""
+        beside = self._beside.get(tracklet)
+        if tracklet.global_id or tracklet.mean is None or not beside:
+            return False
+        since_ns = self._live.clock.now_ns - AFTERWARDS_NS
+        others = [
+            other
+            for other, at_ns in beside.items()
+            if at_ns >= since_ns
+            and other.mean is not None
+            and not other.lost
+            and (other.global_id or other.serial < tracklet.serial)
+        ]
+        if not others:
+            return False
+        means = np.stack([mean for t in (tracklet, *others) if (mean := t.mean) is not None])
+        looks = metric.look(metric.centred(np.full(len(means), tracklet.camera), means))
+        return bool((scores.nats(looks[1:] @ looks[0], scores.TRACK) > TWIN_NATS).any())
+
+    def sweep(self) -> None:
+        """Forget who has a name by now, or is gone, or has been alone for a moment."""
+        since_ns = self._live.clock.now_ns - AFTERWARDS_NS
+        self._beside = {
+            t: others
+            for t, others in self._beside.items()
+            if not t.global_id and t.slot >= 0 and max(others.values()) >= since_ns
+        }
