@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.search import Nearest, Search
+from savant_reid.identity.weighting import half_for, weighted_means
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -172,16 +173,14 @@ class Gallery:
         weight = self._weight[rows] * (np.arange(self._vectors.shape[1]) < count[:, None])
         enrolled = self._enrolled[rows][:, None]
         if enrolled.any():
-            weight = _half_for(weight, np.arange(weight.shape[1]) < enrolled)
-        total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
-        return np.asarray((weight[:, None, :most] @ vectors)[:, 0] / total, np.float32)
+            weight = half_for(weight, np.arange(weight.shape[1]) < enrolled)
+        return weighted_means(weight, vectors)
 
     def enrolled_centroids(self, rows: Rows) -> Floats:
         """(n, D) centred weighted means of what they were enrolled with alone; zero for who was not."""
         vectors = self._vectors[rows] - self._metric.means[self._camera[rows]]
         weight = self._weight[rows] * (np.arange(self._vectors.shape[1]) < self._enrolled[rows][:, None])
-        total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
-        return np.asarray((weight[:, None, :] @ vectors)[:, 0] / total, np.float32)
+        return weighted_means(weight, vectors)
 
     def show(self, row: int) -> None:
         """Let searches find the identity as it is now, where it was last seen."""
@@ -248,11 +247,3 @@ class Gallery:
         self._vectors[row, a] = mixed + self._metric.means[self._camera[row, a]]
         self._weight[row, a], self._source[row, a] = min(float(weights.sum()), MOST_MERGED), 0
         return b
-
-
-def _half_for(weight: Floats, enrolled: NDArray[np.bool_]) -> Floats:
-    """(n, p) weights with which the `enrolled` prototypes are at least half, where there are any."""
-    lasting = (weight * enrolled).sum(axis=1, keepdims=True)
-    later = weight.sum(axis=1, keepdims=True) - lasting
-    share = np.where(lasting > 0.0, np.minimum(1.0, lasting / np.maximum(later, 1e-9)), 1.0)
-    return np.asarray(np.where(enrolled, weight, weight * share), np.float32)
