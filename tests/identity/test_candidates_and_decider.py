@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from savant_reid.identity.candidates import HERE_RATE, MOST_CANDIDATES, Candidate, Candidates
+from savant_reid.identity.candidates import Candidate, Candidates
 from savant_reid.identity.decider import MOST_JOINT
+from savant_reid.identity.finder import HERE_RATE
+from savant_reid.identity.lookup import MOST_CANDIDATES
 from savant_reid.identity.motion import reappearance_nats
 from savant_reid.identity.policy import Tuning
 from tests.identity.engines import AREA, Site

@@ -73,9 +73,11 @@ def test_the_poorest_crop_makes_room_and_the_order_of_time_stays():
 def test_only_the_crops_of_a_time_are_asked_for():
     crops = Crops(2, 4)
     row = filled(crops, ([1, 0], 0.25, 10), ([0, 1], 0.5, 20), ([-1, 0], 0.75, 30))
-    vectors, quality = crops.between(row, 10, 20)
-    assert vectors.tolist() == [[0, 1]]
-    assert quality.tolist() == [0.5]
+    other = filled(crops, ([0, 1], 0.25, 15), ([1, 0], 0.75, 16))
+    rows = np.array([row, row, other])
+    count, means = crops.means_between(rows, np.array([10, 30, 10]), np.array([20, 40, 20]))
+    assert count.tolist() == [1, 0, 2]
+    np.testing.assert_allclose(means, [[0, 1], [0.75, 0.25]], atol=1e-6)
 
 
 def test_two_rows_exchange_what_is_later():

@@ -29,20 +29,20 @@ def test_capacity_is_a_hard_bound():
 
 
 def test_an_identity_is_found_where_it_was_last_seen_by_the_mean_of_its_looks():
-    known, search = gallery()
+    known, _ = gallery()
     row = known.create(7, 0, 0)
     known.put(row, 1, 0, unit(1), 1.0)
     known.put(row, 2, 0, unit(2), 3.0)
     known.last_camera[row] = 1
     known.show(row)
     expected = unit(1) + 3 * unit(2)
-    found = search.nearest((expected / np.linalg.norm(expected))[None], [0, 1], 1)
+    found = known.nearest((expected / np.linalg.norm(expected))[None], [0, 1], 1)
     assert found.owners.tolist() == [[0, 7]]
     assert found.similarities[0, 1] == pytest.approx(1.0, abs=1e-5)
 
 
 def test_removing_keeps_rows_dense_and_leaves_nothing_of_a_person():
-    known, search = gallery()
+    known, _ = gallery()
     for global_id in (1, 2, 3):
         row = known.create(global_id, 0, global_id)
         known.put(row, global_id, 0, unit(global_id), 1.0)
@@ -53,7 +53,7 @@ def test_removing_keeps_rows_dense_and_leaves_nothing_of_a_person():
     assert known.row_of(3) == 0
     np.testing.assert_allclose(known.centroids(np.array([0]))[0], unit(3), atol=1e-6)
     assert not known._vectors[2].any()
-    assert 1 not in search.nearest(unit(1)[None], [0], 3).owners
+    assert 1 not in known.nearest(unit(1)[None], [0], 3).owners
 
 
 def test_dropping_a_source_leaves_the_rest():
@@ -61,11 +61,14 @@ def test_dropping_a_source_leaves_the_rest():
     row = known.create(1, 0, 0)
     known.put(row, 1, 0, unit(1), 1.0)
     known.put(row, 2, 0, unit(2), 1.0)
+    known.show(row)
+    assert known.nearest(unit(2)[None], [0], 1).owners.tolist() == [[1]]
     known.drop(row, 1)
     np.testing.assert_allclose(known.centroids(np.array([row]))[0], unit(2), atol=1e-6)
     known.drop(row, 2)
     known.show(row)
     assert known.count[row] == 0
+    assert known.nearest(unit(2)[None], [0], 1).owners.tolist() == [[0]]
     assert len(search) == 0
 
 

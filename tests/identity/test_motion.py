@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 
 from savant_reid.identity.motion import ANYWHERE, HEIGHT_STD, SPREAD_HEIGHTS, SPREAD_HEIGHTS_PER_S, reappearance_nats
@@ -16,13 +15,13 @@ BOX = (100.0, 50.0, 40.0, 100.0)
 
 
 def lost(box=BOX, velocity=(0.0, 0.0)) -> Tracklet:
-    tracklet = Tracklet(1, 0, 0, 1, -1, 0, np.array(box, np.float32))
-    tracklet.last_ns, tracklet.last_box, tracklet.velocity = 10 * S, np.array(box, np.float32), velocity
+    tracklet = Tracklet(1, 0, 0, 1, -1, 0, box)
+    tracklet.last_ns, tracklet.last_box, tracklet.velocity = 10 * S, box, velocity
     return tracklet
 
 
 def found(box=BOX, after_s: float = 0.0) -> Tracklet:
-    return Tracklet(2, 1, 0, 2, -1, 10 * S + int(after_s * S), np.array(box, np.float32))
+    return Tracklet(2, 1, 0, 2, -1, 10 * S + int(after_s * S), box)
 
 
 def expected(off_px: float, gap_s: float, stretch: float = 1.0) -> float:
@@ -65,7 +64,7 @@ def test_found_before_lost_counts_as_at_once():
 
 
 def test_without_a_place_there_is_nothing_to_say():
-    fresh = Tracklet(1, 0, 0, 1, -1, 0, np.array(BOX, np.float32))
+    fresh = Tracklet(1, 0, 0, 1, -1, 0, BOX)
     assert reappearance_nats(fresh, found(), AREA) == 0.0
 
 

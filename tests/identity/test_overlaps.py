@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from savant_reid.identity.overlaps import find_overlaps
+from savant_reid.identity.overlaps import find_overlaps, iou
 
 
 def brute_force(boxes: np.ndarray, frame_of: np.ndarray) -> dict[tuple[int, int], float]:
@@ -64,6 +64,7 @@ def test_shares_and_intersection_over_union_by_hand():
     assert overlaps.areas.tolist() == [200.0, 400.0, 16.0]
     assert [share.tolist() for share in overlaps.shares()] == [[0.25], [0.125]]
     assert overlaps.iou().tolist() == [50 / 550]
+    assert [iou(boxes[a].tolist(), boxes[b].tolist()) for a, b in ((0, 1), (1, 0), (0, 2))] == [50 / 550, 50 / 550, 0.0]
 
 
 def test_a_crowd_of_two_thousand_in_one_frame():

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from savant_reid.identity.candidates import HERE_RATE
+from savant_reid.identity.finder import HERE_RATE
 from savant_reid.identity.policy import Tuning
 from savant_reid.identity.second_thoughts import CLEAR_ODDS, TOGETHER_NATS
 from savant_reid.identity.types import EventKind

@@ -53,7 +53,7 @@ class Answers:
             return  # merged away by a verdict before this one: it asks again
         tracklet.asked_ns, tracklet.asked_crops = now_ns, tracklet.crops
         tracklet.probability, tracklet.runner_up = verdict.probability, verdict.runner_up
-        tracklet.walks = verdict.walks
+        tracklet.considered = verdict.considered
         clear = verdict.probability >= self._tuning.confident
         tracklet.ambiguous = not clear
         tracklet.decision = None
@@ -118,7 +118,7 @@ class Answers:
         old, founder = tracklet.global_id, tracklet.founder
         self._take_back(tracklet)
         self._holders.give(tracklet, new)
-        tracklet.probability, tracklet.runner_up, tracklet.ambiguous, tracklet.walks = 1.0, None, False, ()
+        tracklet.probability, tracklet.runner_up, tracklet.ambiguous, tracklet.considered = 1.0, None, False, None
         tracklet.founder, tracklet.arrival, tracklet.by_hand, tracklet.shared_crops = False, None, True, 0
         if old and old != new and self._gallery.row_of(old) is not None:
             whole = is_same and founder and not self._holders.of(old) and old not in self._entry.names

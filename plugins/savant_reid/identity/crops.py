@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from savant_reid.identity.weighting import weighted_means
+
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 # The share of a tracklet's crops left out of its mean: the ones least like the others (occluders, blur, swaps).
@@ -57,22 +59,28 @@ class Crops:
         vectors, quality = self.vectors[rows], self.quality[rows]
         count = self.count[rows]
         weights = np.where(np.arange(self.per) < count[:, None], np.maximum(quality, 1e-3), 0.0).astype(np.float32)
-        means = _weighted(weights, vectors)
+        means = weighted_means(weights, vectors)
         trim = count >= 3
         if trim.any():
             alike = (vectors @ (means - camera_means)[:, :, None])[:, :, 0]
             alike[weights == 0.0] = np.inf
             worst = np.sort(alike, axis=1)[np.arange(len(rows)), (count * WORST_SHARE).astype(np.int64)]
             kept = np.where((alike >= worst[:, None]) | ~trim[:, None], weights, 0.0).astype(np.float32)
-            means = _weighted(kept, vectors)
+            means = weighted_means(kept, vectors)
         return means
 
-    def between(self, row: int, since_ns: int, until_ns: int) -> tuple[Floats, Floats]:
-        """The crops of one row with since < time <= until: vectors (k, D), quality (k,)."""
-        n = int(self.count[row])
-        times = self.times_ns[row, :n]
-        mask = (times > since_ns) & (times <= until_ns)
-        return self.vectors[row, :n][mask], self.quality[row, :n][mask]
+    def means_between(self, rows: Rows, since_ns: Rows, until_ns: Rows) -> tuple[Rows, Floats]:
+        """Of each row (b,) the crops with since < time <= until: (b,) how many, and their quality-weighted means.
+
+        The means (s, D) are only of those rows that have such crops, in their order.
+        """
+        times = self.times_ns[rows]
+        kept = np.arange(self.per) < self.count[rows][:, None]
+        kept &= (times > since_ns[:, None]) & (times <= until_ns[:, None])
+        crops = kept.sum(axis=1)
+        some = crops > 0
+        weights = np.where(kept[some], self.quality[rows[some]], np.float32(0.0))
+        return crops, weighted_means(weights, self.vectors[rows[some]])
 
     def exchange_later(self, a: int, b: int, since_ns: int) -> None:
         """Two rows exchange their crops later than `since_ns`."""
@@ -109,9 +117,3 @@ class Crops:
         for name in ("vectors", "quality", "times_ns", "count"):
             table = getattr(self, name)
             setattr(self, name, np.concatenate([table, np.zeros_like(table)]))
-
-
-def _weighted(weights: Floats, vectors: Floats) -> Floats:
-    """(b, D) weighted means of (b, per, D)."""
-    total = np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
-    return np.asarray((weights[:, None, :] @ vectors)[:, 0] / total)

@@ -7,7 +7,7 @@ tracklets by exact assignment, larger ones greedily by their odds, so that a cro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,12 @@ import numpy as np
 from savant_reid.identity.acceptance import Acceptance
 from savant_reid.identity.assignment import assign
 from savant_reid.identity.by_hand import Hands
-from savant_reid.identity.candidates import Candidate, CandidateFinder, Candidates
+from savant_reid.identity.candidates import Candidate, Candidates
+from savant_reid.identity.finder import CandidateFinder
 from savant_reid.identity.holders import Holders
 from savant_reid.identity.policy import Tuning
 from savant_reid.identity.topology import Topology
-from savant_reid.identity.tracklet import Tracklet, Walk
+from savant_reid.identity.tracklet import Tracklet
 
 FORBIDDEN = -1e9
 MOST_JOINT = 48
@@ -32,14 +33,14 @@ Found = dict[Tracklet, Candidates]
 
 @dataclass(frozen=True)
 class Verdict:
-    """One tracklet's answer. answer: None says "nobody known"."""
+    """One tracklet's answer. answer: None says "nobody known". considered: all that were thought of."""
 
     tracklet: Tracklet
     answer: Candidate | None
     probability: float
     runner_up: tuple[int, float] | None
     newcomer_log: float
-    walks: tuple[Walk, ...]
+    considered: Candidates
 
 
 class Decider:
@@ -64,8 +65,7 @@ class Decider:
         claimed = {
             rival: None
             for tracklet, candidates in found.items()
-            for candidate in candidates.found
-            if self._claims(tracklet, candidate, candidates)
+            for candidate in self._claims(tracklet, candidates)
             for rival in self._holders.rivals(tracklet, candidate.global_id)
             if rival not in found and not rival.by_hand
         }
@@ -75,7 +75,11 @@ class Decider:
         for component in self._components(found):
             chosen.update(self._settle(component, found))
         self._share(found, chosen)
-        return [self._verdict(tracklet, candidates, chosen) for tracklet, candidates in found.items()]
+        winners: dict[int, list[Tracklet]] = {}
+        for tracklet, answer in chosen.items():
+            if answer is not None:
+                winners.setdefault(answer.global_id, []).append(tracklet)
+        return [self._verdict(t, candidates, chosen[t], winners) for t, candidates in found.items()]
 
     def _find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> Found:
         found = dict(zip(tracklets, self._finder.find(tracklets, areas), strict=True)) if tracklets else {}
@@ -84,12 +88,13 @@ class Decider:
             found = {t: candidates.without(self._hands.forbidden(t)) for t, candidates in found.items()}
         return found
 
-    def _claims(self, tracklet: Tracklet, candidate: Candidate, candidates: Candidates) -> bool:
-        return (
-            candidate.global_id != tracklet.global_id
-            and candidates.odds(candidate) > CLAIM_ODDS + self._acceptance.margin
-            and candidate.nats > CLAIM_NATS
-        )
+    def _claims(self, tracklet: Tracklet, candidates: Candidates) -> Iterator[Candidate]:
+        """Identities of others for which there is so much that whoever carries them is asked too."""
+        for candidate in candidates.found:
+            if not candidates.odds(candidate) > CLAIM_ODDS + self._acceptance.margin:
+                return  # those that follow are less probable
+            if candidate.nats > CLAIM_NATS and candidate.global_id != tracklet.global_id:
+                yield candidate
 
     def _possible(self, tracklet: Tracklet, candidates: Candidates, found: Found) -> Candidates:
         """Without identities of people on screen who are not asked again now."""
@@ -189,21 +194,29 @@ class Decider:
         return odds - margin if odds > margin else FORBIDDEN
 
     def _verdict(
-        self, tracklet: Tracklet, candidates: Candidates, chosen: Mapping[Tracklet, Candidate | None]
+        self,
+        tracklet: Tracklet,
+        candidates: Candidates,
+        answer: Candidate | None,
+        winners: Mapping[int, Sequence[Tracklet]],
     ) -> Verdict:
-        answer = chosen[tracklet]
+        """winners: who has got which identity."""
+        said = answer.global_id if answer else 0
         # What others are now cannot be said of this one.
         others = {
-            won.global_id
-            for other, won in chosen.items()
-            if won is not None and other is not tracklet and not self._topology.can_share(other.camera, tracklet.camera)
-        } - ({answer.global_id} if answer else set())
+            candidate.global_id
+            for candidate in candidates.found
+            if candidate.global_id in winners
+            and candidate.global_id != said
+            and any(
+                other is not tracklet and not self._topology.can_share(other.camera, tracklet.camera)
+                for other in winners[candidate.global_id]
+            )
+        }
         left = candidates.without(others) if others else candidates
-        said = answer.global_id if answer else 0
-        rivals = [candidate for candidate in left.found if candidate.global_id != said]
-        runner_up = (rivals[0].global_id, left.probability(rivals[0].global_id)) if rivals else None
-        probability = left.probability(said)
-        return Verdict(tracklet, answer, probability, runner_up, candidates.newcomer_log, left.walks())
+        rival = next((candidate.global_id for candidate in left.found if candidate.global_id != said), None)
+        runner_up = (rival, left.probability(rival)) if rival is not None else None
+        return Verdict(tracklet, answer, left.probability(said), runner_up, candidates.newcomer_log, left)
 
 
 def _not_as_before(tracklet: Tracklet, candidates: Candidates) -> Candidates:

@@ -21,7 +21,13 @@ class Due:
     def of(self, seen: Seen) -> list[Tracklet]:
         """Who has something new to say, and everybody who shares an identity with somebody else on screen."""
         tracklets = self._live.tracklets
-        due = {t: None for slot in seen.slots[seen.slots >= 0].tolist() if (t := tracklets[slot]) and self._is_due(t)}
+        present = (tracklets[slot] for slot in seen.slots[seen.slots >= 0].tolist())
+        # Who has an identity and no new crop has nothing to say: that holds for most, and is asked first.
+        due = {
+            t: None
+            for t in present
+            if t is not None and (t.crops != t.asked_crops or not t.global_id) and self._is_due(t)
+        }
         # Nobody is in two places: whoever shares is asked now, whatever the crowd.
         sharing = {t for holders in self._holders.crowded() for t in holders if not t.by_hand}
         others = sorted((t for t in due if t not in sharing), key=lambda t: (t.asked_ns, t.serial))

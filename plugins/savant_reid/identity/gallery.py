@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.identity.metric import Metric
-from savant_reid.identity.search import Search
+from savant_reid.identity.search import Nearest, Search
+from savant_reid.identity.weighting import half_for, weighted_means
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -24,6 +25,8 @@ MOST_WEIGHT = 4.0
 VISITS = 16
 # What many merged visits weigh at most, so that the latest ones still count.
 MOST_MERGED = 16.0
+# Identities looked at together: what that takes stays in the cache (4 MB at 8 prototypes of 512 numbers).
+LOOKED_AT = 256
 
 
 class GalleryFull(Exception):
@@ -60,6 +63,7 @@ class Gallery:
         self._source = np.zeros((capacity, prototypes), np.int64)
         self._enrolled = np.zeros(capacity, np.int64)  # how many of the prototypes
         self._row_of: dict[int, int] = {}
+        self._unshown: dict[int, None] = {}  # identities that searches do not know as they are now
 
     def row_of(self, global_id: int) -> int | None:
         """The row of an identity, or None if it is not (or no longer) here."""
@@ -67,7 +71,7 @@ class Gallery:
 
     def rows_of(self, global_ids: Sequence[int]) -> Rows:
         """(n,) rows of identities that are here."""
-        return np.array([self._row_of[global_id] for global_id in global_ids], np.int64)
+        return np.fromiter(map(self._row_of.__getitem__, global_ids), np.int64, len(global_ids))
 
     def create(self, global_id: int, camera: int, now_ns: int) -> int:
         """A new identity without prototypes; raises GalleryFull."""
@@ -96,6 +100,7 @@ class Gallery:
         global_id = int(self.global_ids[row])
         del self._row_of[global_id]
         self._search.remove(global_id)
+        self._unshown.pop(global_id, None)
         last = self.size - 1
         self.size -= 1
         if row != last:
@@ -162,37 +167,50 @@ class Gallery:
 
     def centroids(self, rows: Rows) -> Floats:
         """(n, D) centred weighted means of the prototypes; zero where there are none."""
-        vectors = self._vectors[rows] - self._metric.means[self._camera[rows]]
-        weight = self._weight[rows] * (np.arange(self._vectors.shape[1]) < self.count[rows][:, None])
+        count = self.count[rows]
+        most = int(count.max(initial=0))  # most identities have few of the prototypes that there is room for
+        vectors = self._vectors[rows, :most] - self._metric.means[self._camera[rows, :most]]
+        weight = self._weight[rows] * (np.arange(self._vectors.shape[1]) < count[:, None])
         enrolled = self._enrolled[rows][:, None]
         if enrolled.any():
-            weight = _half_for(weight, np.arange(weight.shape[1]) < enrolled)
-        total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
-        return np.asarray((weight[:, None, :] @ vectors)[:, 0] / total, np.float32)
+            weight = half_for(weight, np.arange(weight.shape[1]) < enrolled)
+        return weighted_means(weight, vectors)
 
     def enrolled_centroids(self, rows: Rows) -> Floats:
         """(n, D) centred weighted means of what they were enrolled with alone; zero for who was not."""
         vectors = self._vectors[rows] - self._metric.means[self._camera[rows]]
         weight = self._weight[rows] * (np.arange(self._vectors.shape[1]) < self._enrolled[rows][:, None])
-        total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
-        return np.asarray((weight[:, None, :] @ vectors)[:, 0] / total, np.float32)
+        return weighted_means(weight, vectors)
 
     def show(self, row: int) -> None:
         """Let searches find the identity as it is now, where it was last seen."""
-        global_id = int(self.global_ids[row])
-        if not self.count[row]:
+        self._unshown[int(self.global_ids[row])] = None
+
+    def nearest(self, probes: Floats, blocks: Sequence[int], k: int, least: Floats | None = None) -> Nearest:
+        """See Search.nearest, among identities as they are now."""
+        self._show_all()
+        return self._search.nearest(probes, blocks, k, least)
+
+    def _show_all(self) -> None:
+        """Bring the search up to date, by one product for all: some change several times before they are looked for."""
+        rows = self.rows_of(list(self._unshown))
+        for global_id in self.global_ids[rows[self.count[rows] == 0]].tolist():
             self._search.remove(global_id)
-            return
-        look = self._metric.look(self.centroids(np.array([row])))
-        self._search.replace(global_id, int(self.last_camera[row]), look)
+        rows = rows[self.count[rows] > 0]
+        if len(rows):
+            looks = self._metric.look(self.centroids(rows))
+            for row, look in zip(rows.tolist(), looks, strict=True):
+                self._search.replace(int(self.global_ids[row]), int(self.last_camera[row]), look[None])
+        self._unshown.clear()
 
     def look_again(self) -> None:
         """The metric has changed: everything is shown anew."""
         rows = np.flatnonzero(self.count[: self.size] > 0)
         looks = np.zeros((len(rows), self._metric.dimension), np.float32)
-        for start in range(0, len(rows), 4096):
-            part = rows[start : start + 4096]
-            looks[start : start + 4096] = self._metric.look(self.centroids(part))
+        for start in range(0, len(rows), LOOKED_AT):
+            part = rows[start : start + LOOKED_AT]
+            looks[start : start + LOOKED_AT] = self._metric.look(self.centroids(part))
+        self._unshown.clear()
         self._search.rebuild(self.global_ids[rows], self.last_camera[rows], looks)
 
     def _columns(self) -> tuple[NDArray[np.generic], ...]:
@@ -229,11 +247,3 @@ class Gallery:
         self._vectors[row, a] = mixed + self._metric.means[self._camera[row, a]]
         self._weight[row, a], self._source[row, a] = min(float(weights.sum()), MOST_MERGED), 0
         return b
-
-
-def _half_for(weight: Floats, enrolled: NDArray[np.bool_]) -> Floats:
-    """(n, p) weights with which the `enrolled` prototypes are at least half, where there are any."""
-    lasting = (weight * enrolled).sum(axis=1, keepdims=True)
-    later = weight.sum(axis=1, keepdims=True) - lasting
-    share = np.where(lasting > 0.0, np.minimum(1.0, lasting / np.maximum(later, 1e-9)), 1.0)
-    return np.asarray(np.where(enrolled, weight, weight * share), np.float32)

@@ -14,19 +14,25 @@ class Holders:
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
         self._of: dict[int, list[Tracklet]] = {}
+        self._several: dict[int, list[Tracklet]] = {}  # those of them with more than one holder
 
     def give(self, tracklet: Tracklet, global_id: int) -> None:
         """The tracklet's identity is this one from now on; 0 for none."""
         self.drop(tracklet)
         tracklet.global_id = global_id
         if global_id:
-            self._of.setdefault(global_id, []).append(tracklet)
+            holders = self._of.setdefault(global_id, [])
+            holders.append(tracklet)
+            if len(holders) > 1:
+                self._several[global_id] = holders
 
     def drop(self, tracklet: Tracklet) -> None:
         """It is no longer live, or has no identity any more; its own word for that stays."""
         mine = self._of.get(tracklet.global_id)
         if mine is not None and tracklet in mine:
             mine.remove(tracklet)
+            if len(mine) == 1:
+                del self._several[tracklet.global_id]
             if not mine:
                 del self._of[tracklet.global_id]
 
@@ -35,9 +41,12 @@ class Holders:
 
     def rivals(self, tracklet: Tracklet, global_id: int) -> list[Tracklet]:
         """Others on screen that carry an identity which can't be in both places."""
+        holders = self._of.get(global_id)
+        if holders is None:
+            return []
         return [
             other
-            for other in self._of.get(global_id, ())
+            for other in holders
             if other is not tracklet and not other.lost and not self._topology.can_share(other.camera, tracklet.camera)
         ]
 
@@ -47,8 +56,7 @@ class Holders:
 
     def crowded(self) -> Iterator[list[Tracklet]]:
         """The visible holders of identities that are in two places which share no view."""
-        for holders in self._of.values():
-            if len(holders) > 1:
-                seen = [t for t in holders if not t.lost]
-                if any(not self._topology.can_share(a.camera, b.camera) for i, a in enumerate(seen) for b in seen[:i]):
-                    yield seen
+        for holders in self._several.values():
+            seen = [t for t in holders if not t.lost]
+            if any(not self._topology.can_share(a.camera, b.camera) for i, a in enumerate(seen) for b in seen[:i]):
+                yield seen

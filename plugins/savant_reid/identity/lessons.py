@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 
 from savant_reid.identity.acceptance import Acceptance
+from savant_reid.identity.candidates import Arrival, Walk
 from savant_reid.identity.crops import Crops
 from savant_reid.identity.gallery import Gallery
-from savant_reid.identity.live import LiveTracks
+from savant_reid.identity.live import LiveTracks, Rows
 from savant_reid.identity.metric import Metric
-from savant_reid.identity.overlaps import find_overlaps
+from savant_reid.identity.overlaps import iou
 from savant_reid.identity.score_model import Look, ScoreModel
 from savant_reid.identity.topology import Topology
-from savant_reid.identity.tracklet import Arrival, Floats, Tracklet, Walk
+from savant_reid.identity.tracklet import Floats, Tracklet
 from savant_reid.identity.transits import Transits
 from savant_reid.identity.types import Reason
 
@@ -51,10 +53,10 @@ class Lessons:
 
     def of_camera(self, learned: Sequence[Tracklet]) -> None:
         """Tracklets that have just got their LEAST_CROPS-th crop show what their camera adds to everybody."""
-        for tracklet in learned:
-            if tracklet.crops == LEAST_CROPS and tracklet.mean is not None:
-                self._metric.learn_camera(tracklet.camera, tracklet.mean)
-                self._of_strangers(tracklet)
+        known = [tracklet for tracklet in learned if tracklet.crops == LEAST_CROPS and tracklet.mean is not None]
+        for tracklet in known:
+            self._metric.learn_camera(tracklet.camera, _mean(tracklet))
+        self._of_strangers(known)
 
     def of(self, tracklet: Tracklet) -> None:
         """A tracklet is lost for the first time: what was decided about it teaches where and how people walk."""
@@ -67,17 +69,18 @@ class Lessons:
         if 0 < tracklet.crops < LEAST_CROPS:
             self._metric.learn_camera(tracklet.camera, tracklet.mean)
         self._of_halves(tracklet)
-        self._of_decision(tracklet)
-        for walk in tracklet.walks:
+        walks = tracklet.considered.walks() if tracklet.considered is not None else ()
+        self._of_decision(walks)
+        for walk in walks:
             if walk.arrival is None:
                 self._transits.newcomer(tracklet.camera, walk.probability)
             elif walk.probability > LEAST_SHARE:
                 self._of_walk(tracklet, walk, walk.arrival)
 
-    def _of_decision(self, tracklet: Tracklet) -> None:
+    def _of_decision(self, walks: Sequence[Walk]) -> None:
         """How probable the best known answer was, and a newcomer."""
-        known = max((walk.probability for walk in tracklet.walks if walk.global_id), default=0.0)
-        newcomer = sum(walk.probability for walk in tracklet.walks if not walk.global_id)
+        known = max((walk.probability for walk in walks if walk.global_id), default=0.0)
+        newcomer = sum(walk.probability for walk in walks if not walk.global_id)
         self._acceptance.learn(known, newcomer)
 
     def _of_walk(self, tracklet: Tracklet, walk: Walk, arrival: Arrival) -> None:
@@ -95,7 +98,7 @@ class Lessons:
 
     def _of_match(self, tracklet: Tracklet, row: int, probability: float) -> None:
         """What one person looks like twice: with all the crops of now, with one, and with two."""
-        theirs = self._gallery_look(row)
+        theirs = self._gallery_looks([row])[0]
         n = int(self._crops.count[tracklet.row]) if tracklet.row >= 0 else 0
         for crops in sorted({1, 2, tracklet.crops} if n >= LEAST_CROPS else {tracklet.crops}):
             few = crops < tracklet.crops
@@ -117,22 +120,22 @@ class Lessons:
         self._scores.learn_halves(Look(early, tracklet.camera), Look(late, tracklet.camera))
         self._scores.learn_crop(Look(vectors[0], tracklet.camera), Look(vectors[1:].mean(axis=0), tracklet.camera))
 
-    def _of_strangers(self, tracklet: Tracklet) -> None:
+    def _of_strangers(self, tracklets: Sequence[Tracklet]) -> None:
         """People on screen at once, where no view is shared, are different people."""
-        slots = self._live.used_slots()
-        slots = slots[self._live.unseen_s(slots) <= 0.1]
+        slots = self._on_screen().tolist() if tracklets else []
         if len(slots) < 2:
             return
-        compared = 0
-        for step in range(len(slots)):
-            other = self._live.tracklets[int(slots[(self._turn + step) % len(slots)])]
-            if other is None or other.mean is None or not self._surely_two(tracklet, other):
-                continue
-            self._scores.learn_strangers(Look(_mean(tracklet), tracklet.camera), self._present_look(other))
-            compared += 1
-            if compared == STRANGERS:
-                break
-        self._turn += 7
+        pairs = []
+        for tracklet in tracklets:
+            turned = (self._live.tracklets[slots[(self._turn + step) % len(slots)]] for step in range(len(slots)))
+            others = (other for other in turned if other is not None and self._shows_two(tracklet, other))
+            pairs += [(tracklet, other) for other in islice(others, STRANGERS)]
+            self._turn += 7
+        for (tracklet, _), look in zip(pairs, self._present_looks([other for _, other in pairs]), strict=True):
+            self._scores.learn_strangers(Look(_mean(tracklet), tracklet.camera), look)
+
+    def _shows_two(self, tracklet: Tracklet, other: Tracklet) -> bool:
+        return other.mean is not None and self._surely_two(tracklet, other)
 
     def strangers_of(self, tracklet: Tracklet) -> list[Tracklet]:
         """Everybody on screen who is surely somebody else and has a look.
@@ -140,35 +143,43 @@ class Lessons:
         Only those before other cameras, where there are any that share no view: people of one camera stand before one
         another and are swapped by the tracker, so that crops of one are mixed with the other's.
         """
-        slots = self._live.used_slots()
-        slots = slots[self._live.unseen_s(slots) <= 0.1]
+        slots = self._on_screen()
         apart = ~self._topology.overlap[tracklet.camera]
         apart[tracklet.camera] = False
         if apart.any():
             slots = slots[apart[self._live.camera[slots]]]
         others = (self._live.tracklets[slot] for slot in slots.tolist())
-        return [t for t in others if t is not None and t.mean is not None and self._surely_two(tracklet, t)]
+        return [other for other in others if other is not None and self._shows_two(tracklet, other)]
 
-    def _present_look(self, tracklet: Tracklet) -> Look:
-        """What its identity looks like in the gallery, else what it looks like itself."""
-        row = self._gallery.row_of(tracklet.global_id) if tracklet.global_id else None
-        if row is not None and self._gallery.count[row]:
-            return self._gallery_look(row)
-        return Look(_mean(tracklet), tracklet.camera)
+    def _on_screen(self) -> Rows:
+        slots = self._live.used_slots()
+        return slots[self._live.unseen_s(slots) <= 0.1]
 
-    def _gallery_look(self, row: int) -> Look:
-        """An identity's centroid, as if the camera that saw it last had seen all of it."""
-        camera = int(self._gallery.last_camera[row])
-        return Look(self._gallery.centroids(np.array([row]))[0] + self._metric.means[camera], camera)
+    def _present_looks(self, tracklets: Sequence[Tracklet]) -> list[Look]:
+        """What their identities look like in the gallery, else what they look like themselves."""
+        gallery = self._gallery
+        rows = [gallery.row_of(t.global_id) if t.global_id else None for t in tracklets]
+        looks = [Look(_mean(tracklet), tracklet.camera) for tracklet in tracklets]
+        at = [i for i, row in enumerate(rows) if row is not None and gallery.count[row]]
+        for i, look in zip(at, self._gallery_looks([row for i in at if (row := rows[i]) is not None]), strict=True):
+            looks[i] = look
+        return looks
+
+    def _gallery_looks(self, rows: Sequence[int]) -> list[Look]:
+        """Identities' centroids, as if the cameras that saw them last had seen all of them."""
+        if not rows:
+            return []
+        cameras = self._gallery.last_camera[rows]
+        raw = self._gallery.centroids(np.array(rows)) + self._metric.means[cameras]
+        return [Look(one, camera) for one, camera in zip(raw, cameras.tolist(), strict=True)]
 
     def _surely_two(self, a: Tracklet, b: Tracklet) -> bool:
         if a is b or (a.global_id and a.global_id == b.global_id):
             return False
         if a.camera != b.camera:
             return not self._topology.can_share(a.camera, b.camera)
-        boxes = self._live.box[[a.slot, b.slot]]
-        overlap = find_overlaps(boxes, np.zeros(2, np.int64)).iou()
-        return not len(overlap) or float(overlap[0]) <= SAME_PERSON_IOU
+        boxes = self._live.box
+        return iou(boxes[a.slot].tolist(), boxes[b.slot].tolist()) <= SAME_PERSON_IOU
 
 
 def _mean(tracklet: Tracklet) -> Floats:

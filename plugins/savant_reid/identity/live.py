@@ -115,7 +115,7 @@ class LiveTracks:
         """Somebody else goes on on this track: a new tracklet in the old one's slot, which has none any more."""
         self._serial += 1
         slot, old.slot = old.slot, -1
-        box = self.box[slot].copy()
+        box = tuple(self.box[slot].tolist())
         now = Tracklet(self._serial, slot, old.camera, old.track_id, -1, int(self.last_ns[slot]), box)
         self.tracklets[slot] = now
         return now
@@ -123,8 +123,8 @@ class LiveTracks:
     def remember_place(self, tracklet: Tracklet) -> None:
         """Write down where it was seen last (it is lost)."""
         slot = tracklet.slot
-        tracklet.last_ns, tracklet.last_box = int(self.last_ns[slot]), self.box[slot].copy()
-        tracklet.velocity = (float(self.velocity[slot, 0]), float(self.velocity[slot, 1]))
+        tracklet.last_ns, tracklet.last_box = int(self.last_ns[slot]), tuple(self.box[slot].tolist())
+        tracklet.velocity = tuple(self.velocity[slot].tolist())
 
     def end(self, tracklet: Tracklet) -> None:
         """The track is over; its slot is free."""
@@ -139,7 +139,7 @@ class LiveTracks:
             self._grow()
         slot = self._free.pop()
         self._serial += 1
-        tracklet = Tracklet(self._serial, slot, camera, track_id, -1, now_ns, box.copy())
+        tracklet = Tracklet(self._serial, slot, camera, track_id, -1, now_ns, tuple(box.tolist()))
         self.tracklets[slot] = tracklet
         self.used[slot], self.camera[slot] = True, camera
         self.last_ns[slot], self.hungry_ns[slot] = now_ns, now_ns

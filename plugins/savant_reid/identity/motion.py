@@ -22,8 +22,8 @@ def reappearance_nats(lost: Tracklet, found: Tracklet, frame_area: float) -> flo
     if lost.last_box is None:
         return 0.0
     gap_s = max(0.0, (found.first_ns - lost.last_ns) * 1e-9)
-    left, top, width, height = (float(v) for v in lost.last_box)
-    new_left, new_top, new_width, new_height = (float(v) for v in found.first_box)
+    left, top, width, height = lost.last_box
+    new_left, new_top, new_width, new_height = found.first_box
     straight_s = min(gap_s, STRAIGHT_S)
     x = left + 0.5 * width + lost.velocity[0] * straight_s
     y = top + height + lost.velocity[1] * straight_s

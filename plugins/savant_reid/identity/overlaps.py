@@ -6,6 +6,7 @@ Rows are sorted by frame and left edge; a box can only meet those that follow it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,14 @@ class Overlaps:
         """(p,) intersection over union."""
         both = self.areas[self.first] + self.areas[self.second]
         return np.asarray(self.area / np.maximum(both - self.area, 1e-9))
+
+
+def iou(a: Sequence[float], b: Sequence[float]) -> float:
+    """Intersection over union of two boxes, ltwh pixels: for a few pairs, where arrays would cost more."""
+    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    area = max(across, 0.0) * max(down, 0.0)
+    return area / max(a[2] * a[3] + b[2] * b[3] - area, 1e-9)
 
 
 def find_overlaps(boxes: NDArray[np.float32], frame_of: NDArray[np.int64]) -> Overlaps:

@@ -13,13 +13,13 @@ from savant_reid.errors import DataError
 from savant_reid.identity.acceptance import Acceptance
 from savant_reid.identity.answers import Answers
 from savant_reid.identity.by_hand import Hands
-from savant_reid.identity.candidates import CandidateFinder
 from savant_reid.identity.constraints import Constraints
 from savant_reid.identity.crops import Crops
 from savant_reid.identity.crossings import Crossings
 from savant_reid.identity.decider import Decider
 from savant_reid.identity.due import Due
 from savant_reid.identity.enrolment import Enrolment, Entry, enrol
+from savant_reid.identity.finder import CandidateFinder
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.hand_work import HandWork
 from savant_reid.identity.holders import Holders
@@ -166,9 +166,7 @@ class Resolver:
         search: Search = ExactSearch(dimension, self._policy.capacity)
         gallery = Gallery(self._policy.capacity, tuning.prototypes, metric, search)
         entry = Entry(scores, gallery, metric, self._enrolment, self._policy.similarity_threshold)
-        finder = CandidateFinder(
-            gallery, search, metric, scores, self.transits, topology, live, entry, motion=tuning.motion
-        )
+        finder = CandidateFinder(gallery, metric, scores, self.transits, topology, live, entry, motion=tuning.motion)
         acceptance = Acceptance.of_all() if entry.closed else Acceptance(self._policy.target_fpir)
         keeper = Keeper(gallery, holders, self._ledger, self._policy, tuning, entry.names)
         answers = Answers(gallery, holders, keeper, self._ledger, tuning, self._first_id, entry, self._hands)
@@ -184,9 +182,7 @@ class Resolver:
             Decider(finder, holders, topology, tuning, self._hands, acceptance),
             keeper,
             answers,
-            SecondThoughts(
-                gallery, search, metric, scores, self.transits, topology, holders, entry, self._hands, self._twins
-            ),
+            SecondThoughts(gallery, metric, scores, self.transits, topology, holders, entry, self._hands, self._twins),
             HandWork(self._hands, answers, gallery, holders, live, self._ledger, topology, entry, self._renew),
             entry,
         )

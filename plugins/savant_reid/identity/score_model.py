@@ -229,14 +229,27 @@ class ScoreModel:
             self.refit()
 
     def nats(
-        self, similarities: Floats | Doubles, bucket: int, visits: Int64s | int = 1, others: Int64s | int = 1
+        self,
+        similarities: Floats | Doubles,
+        bucket: Int64s | int,
+        visits: Int64s | int = 1,
+        others: Int64s | int = 1,
     ) -> Doubles:
         """log p(similarity | same person) / p(similarity | strangers), of any shape; rises with the similarity.
 
-        visits, others: that the one and the other side are means of.
+        bucket: of all, or an array that is broadcast with the similarities. visits, others: that the one and the other
+        side are means of.
         """
         at = np.clip((similarities + np.float32(1.0)) / STEP + 0.5, 0, len(GRID) - 1).astype(np.int64)
-        return np.asarray(self._nats[bucket][step_of(gain(visits, others, self.same.spread)), at])
+        return np.asarray(self._nats[bucket, step_of(gain(visits, others, self.same.spread)), at])
+
+    def least_similarities(self, nats: float) -> Floats:
+        """(3,) by bucket: no similarity below it says more than `nats`, whatever the sides are means of."""
+        first = [
+            min(np.searchsorted(table, nats, side="right") for table in steps) for steps in self._nats[: self.TRACK]
+        ]
+        # One place of the grid to spare, for rounding.
+        return np.array([(at - 1) * STEP - 1.0 if at else -np.inf for at in first], np.float32)
 
     def refit(self) -> None:
         self._fresh = 0

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.identity.by_hand import Hands
-from savant_reid.identity.candidates import HERE_RATE, SLACK_NS
 from savant_reid.identity.enrolment import ELSEWHERE, Entry
+from savant_reid.identity.finder import HERE_RATE
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.holders import Holders
+from savant_reid.identity.lookup import SLACK_NS
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.score_model import ScoreModel
-from savant_reid.identity.search import Search
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.transits import Transits
@@ -59,7 +59,6 @@ class SecondThoughts:
     def __init__(
         self,
         gallery: Gallery,
-        search: Search,
         metric: Metric,
         scores: ScoreModel,
         transits: Transits,
@@ -69,7 +68,7 @@ class SecondThoughts:
         hands: Hands,
         twins: Twins,
     ) -> None:
-        self._gallery, self._search, self._metric, self._scores = gallery, search, metric, scores
+        self._gallery, self._metric, self._scores = gallery, metric, scores
         self._transits, self._topology, self._holders = transits, topology, holders
         self._entry, self._hands, self._twins = entry, hands, twins
 
@@ -90,11 +89,13 @@ class SecondThoughts:
             return
         looks = self._metric.look(self._gallery.centroids(np.array(list(rows.values()))))
         blocks = [*range(len(self._topology.cameras)), *([ELSEWHERE] if self._entry.names else [])]
-        nearest = self._search.nearest(looks, blocks, PER_CAMERA)
+        least = np.full((len(looks), len(blocks)), self._scores.least_similarities(LEAST_NATS)[2], np.float32)
+        owners, similarities = self._gallery.nearest(looks, blocks, PER_CAMERA, least)
+        found = (owners > 0) & (owners != np.array(list(rows))[:, None])
         for i, global_id in enumerate(rows):
-            if self._gallery.row_of(global_id) is None:
-                continue  # merged away since
-            merge = self._best(global_id, nearest.owners[i], nearest.similarities[i], now_ns)
+            if not found[i].any() or self._gallery.row_of(global_id) is None:
+                continue  # nobody is alike, or it was merged away since
+            merge = self._best(global_id, owners[i][owners[i] > 0], similarities[i][owners[i] > 0], now_ns)
             if merge is not None:
                 yield merge
 

@@ -6,7 +6,9 @@ somebody who had none (its crops are strangers to what they were before).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +50,13 @@ class Cut:
     since_ns: int
 
 
+class _Looks(NamedTuple):
+    """looks: (n, D), zero where there is none; crops: (n,) behind each."""
+
+    looks: Floats
+    crops: NDArray[np.int64]
+
+
 class SwapFinder:
     """Looks for mistakes of the tracker; changes nothing but its own memory of crossings."""
 
@@ -56,11 +65,15 @@ class SwapFinder:
 
     def swaps(self, now_ns: int) -> list[Swap]:
         """Crossings over whose looks say that the two were exchanged."""
+        known = [(crossing, _known(crossing, now_ns)) for crossing in self._crossings.due(now_ns)]
+        fresh = [(crossing, what) for crossing, what in known if what != crossing.judged]
         found: list[Swap] = []
-        for crossing in self._crossings.due(now_ns):
-            if self._busy(crossing, found) or not self._is_new(crossing, now_ns):
+        for (crossing, what), verdict in zip(
+            fresh, self._judge([crossing for crossing, _ in fresh], now_ns), strict=True
+        ):
+            if _busy(crossing, found):
                 continue
-            verdict = self._judge(crossing, now_ns)
+            crossing.judged = what
             if verdict is None:
                 continue
             self._crossings.close(crossing)
@@ -77,51 +90,49 @@ class SwapFinder:
             for since_ns in self._stranger_since(tracklet)
         ]
 
-    def _is_new(self, crossing: Crossing, now_ns: int) -> bool:
-        """There is more to go by than last time."""
-        a, b = crossing.a, crossing.b
-        gone = (tracklet.slot < 0 or tracklet.lost for tracklet in (a, b))
-        known = (a.crops, b.crops, int(now_ns - crossing.last_ns > WAIT_NS), *map(int, gone))
-        if known == crossing.judged:
-            return False
-        crossing.judged = known
-        return True
-
-    def _busy(self, crossing: Crossing, found: list[Swap]) -> bool:
-        """One of the two has just been exchanged: its crops are no longer where they were."""
-        return any(t in (swap.a, swap.b) for swap in found for t in (crossing.a, crossing.b))
-
-    def _judge(self, crossing: Crossing, now_ns: int) -> float | None:
-        """Log-odds that the two were exchanged, or None while it is too early to say."""
-        a, b = crossing.a, crossing.b
-        after_a, after_b = (self._look(t, crossing.last_ns, FAR_FUTURE_NS) for t in (a, b))
-        if after_a is None and after_b is None:
-            return None
-        before_a, before_b = self._look(a, 0, crossing.start_ns), self._look(b, 0, crossing.start_ns)
-        if before_a is None or before_b is None:
-            return -FAR_FUTURE_NS  # nothing to compare with, now or later
-        nats = SWAP_ODDS
-        for after, own, other in ((after_a, before_a, before_b), (after_b, before_b, before_a)):
-            if after is not None:
-                likeness = np.array([after[0] @ other[0], after[0] @ own[0]])
-                as_other, as_own = self._scores.nats(likeness, self._scores.TRACK)
-                nats += float(as_other - as_own)
-        waited = now_ns - crossing.last_ns > WAIT_NS
-        complete = all(
-            (look is not None and (look[1] >= ENOUGH_CROPS or waited)) or tracklet.slot < 0 or tracklet.lost
-            for look, tracklet in ((after_a, a), (after_b, b))
+    def _judge(self, crossings: Sequence[Crossing], now_ns: int) -> list[float | None]:
+        """Log-odds that the two of each were exchanged, or None while it is too early to say."""
+        sides = [(crossing, t) for crossing in crossings for t in (crossing.a, crossing.b)]
+        after = self._looks([(t, c.last_ns, FAR_FUTURE_NS) for c, t in sides])
+        seen = [at for at in range(len(crossings)) if after.crops[2 * at] or after.crops[2 * at + 1]]
+        verdicts: list[float | None] = [None] * len(crossings)
+        if not seen:
+            return verdicts
+        rows = np.array([[2 * at, 2 * at + 1] for at in seen])
+        before = self._looks([(t, 0, c.start_ns) for c, t in (sides[row] for row in rows.ravel().tolist())])
+        looks, crops = after.looks[rows], after.crops[rows]
+        own = before.looks.reshape(looks.shape)
+        as_own, as_other = (
+            self._scores.nats(np.einsum("csd,csd->cs", looks, which), self._scores.TRACK)
+            for which in (own, own[:, ::-1])
         )
-        return nats if complete or (abs(nats) > CLEAR_NATS and after_a and after_b) else None
+        gains = np.where(crops > 0, as_other - as_own, 0.0)
+        nats = SWAP_ODDS + gains[:, 0] + gains[:, 1]
+        waited = np.array([now_ns - crossings[at].last_ns > WAIT_NS for at in seen])
+        gone = np.array([_gone(t) for _, t in sides])[rows]
+        complete = ((crops >= ENOUGH_CROPS) | ((crops > 0) & waited[:, None]) | gone).all(axis=1)
+        clear = (np.abs(nats) > CLEAR_NATS) & (crops > 0).all(axis=1)
+        # Nothing to compare with, now or later.
+        hopeless = (before.crops.reshape(crops.shape) == 0).any(axis=1)
+        said = np.where(hopeless, -np.inf, nats).tolist()
+        for at, verdict, ready in zip(seen, said, (hopeless | complete | clear).tolist(), strict=True):
+            verdicts[at] = verdict if ready else None
+        return verdicts
 
-    def _look(self, tracklet: Tracklet, since_ns: int, until_ns: int) -> tuple[Floats, int] | None:
-        """What it looked like in that time, (D,), and from how many crops."""
-        if tracklet.row < 0:
-            return None
-        vectors, quality = self._crops.between(tracklet.row, since_ns, until_ns)
-        if not len(vectors):
-            return None
-        mean = (quality @ vectors / quality.sum())[None]
-        return self._metric.look(self._metric.centred(np.array([tracklet.camera]), mean))[0], len(vectors)
+    def _looks(self, spans: Sequence[tuple[Tracklet, int, int]]) -> _Looks:
+        """What tracklets looked like between two times, since < time <= until."""
+        crops = np.zeros(len(spans), np.int64)
+        looks = np.zeros((len(spans), self._metric.dimension), np.float32)
+        some = [at for at, (tracklet, _, _) in enumerate(spans) if tracklet.row >= 0]
+        if not some:
+            return _Looks(looks, crops)
+        rows, since_ns, until_ns, cameras = np.array(
+            [(t.row, since, until, t.camera) for t, since, until in (spans[at] for at in some)], np.int64
+        ).T
+        crops[some], means = self._crops.means_between(rows, since_ns, until_ns)
+        seen = crops[some] > 0
+        looks[np.array(some)[seen]] = self._metric.look(self._metric.centred(cameras[seen], means))
+        return _Looks(looks, crops)
 
     def _stranger_since(self, tracklet: Tracklet) -> list[int]:
         """When the track went over to somebody else, if its crops since then agree with one another."""
@@ -139,3 +150,18 @@ class SwapFinder:
             return []
         times = self._crops.times_ns[tracklet.row]
         return [int(times[place - 1] + times[place]) // 2]
+
+
+def _known(crossing: Crossing, now_ns: int) -> tuple[int, ...]:
+    """What there is to go by; a crossing is judged again when this has changed."""
+    a, b = crossing.a, crossing.b
+    return a.crops, b.crops, now_ns - crossing.last_ns > WAIT_NS, _gone(a), _gone(b)
+
+
+def _gone(tracklet: Tracklet) -> bool:
+    return tracklet.slot < 0 or tracklet.lost
+
+
+def _busy(crossing: Crossing, found: Sequence[Swap]) -> bool:
+    """One of the two has just been exchanged: its crops are no longer where they were."""
+    return any(t in (swap.a, swap.b) for swap in found for t in (crossing.a, crossing.b))

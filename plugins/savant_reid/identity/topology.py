@@ -35,7 +35,8 @@ class Topology:
         self.overlap = np.zeros((len(self.cameras), len(self.cameras)), bool)
         for a, b in overlaps:
             self.overlap[self.index[a], self.index[b]] = self.overlap[self.index[b], self.index[a]] = True
+        self._sharing = set(map(tuple, np.argwhere(self.overlap).tolist()))
 
     def can_share(self, a: int, b: int) -> bool:
         """True if one person may stand before both cameras at once."""
-        return bool(self.overlap[a, b])
+        return (a, b) in self._sharing

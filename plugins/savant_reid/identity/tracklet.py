@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from savant_reid.identity.candidates import Arrival, Candidates
 from savant_reid.identity.types import Decision, Reason
 
 Floats = NDArray[np.float32]
-
-
-class Arrival(NamedTuple):
-    """Where somebody came from: the camera that saw them last, and how long ago."""
-
-    camera: int
-    gap_s: float
-
-
-class Walk(NamedTuple):
-    """One explanation of where somebody came from: global_id 0 and no arrival for a newcomer."""
-
-    global_id: int
-    arrival: Arrival | None
-    probability: float
+# ltwh, pixels.
+Box = tuple[float, float, float, float]
 
 
 @dataclass(slots=True, eq=False)
@@ -34,17 +21,17 @@ class Tracklet:
 
     serial: unique for ever, in order of appearance. slot: its place among the live tracks, -1 when it has none any
     more. row: of its crops, -1 before the first. first_ns, first_box (ltwh): where it began. last_ns, last_box,
-    velocity (px/s): where it was seen last, filled in when it is lost. mean: (D,) robust mean of its crops, raw.
-    crops: how many were taken in all; shared_crops: how many of them its identity has counted.
+    velocity (px/s): where it was seen last, filled in when it is lost. mean: (D,) robust mean of its crops, raw. crops:
+    how many were taken in all; shared_crops: how many of them its identity has counted.
 
     global_id: its identity, 0 before the decision. founder: it made that identity. arrival: the walk that brought it
-    there; arrival_log: log rate of that walk; walks: all that were thought of. lost: not seen for a moment, its look is
-    in the gallery. taught: it has been learned from. asked_ns, asked_crops: when, and with how many crops, it was last
-    decided. strangers: crops in a row, the latest, that looked like somebody else.
-    doubts: above 0 for some crops after one that hardly looked like the others. cut_from, cut_ns: the identity that
-    was said of this track before it turned out to have gone over to this person, and since when. by_hand: somebody has
-    decided who it is; hand_group: which of their people it is now (by_hand.py), -1 for none. decision: what is said of
-    it, until something changes.
+    there; arrival_log: log rate of that walk; considered: all the answers that were thought of when it was asked last.
+    lost: not seen for a moment, its look is in the gallery. taught: it has been learned from. asked_ns, asked_crops:
+    when, and with how many crops, it was last decided. strangers: crops in a row, the latest, that looked like somebody
+    else. doubts: above 0 for some crops after one that hardly looked like the others. cut_from, cut_ns: the identity
+    that was said of this track before it turned out to have gone over to this person, and since when. by_hand: somebody
+    has decided who it is; hand_group: which of their people it is now (by_hand.py), -1 for none. decision: what is said
+    of it, until something changes.
     """
 
     serial: int
@@ -53,9 +40,9 @@ class Tracklet:
     track_id: int
     row: int
     first_ns: int
-    first_box: Floats
+    first_box: Box
     last_ns: int = 0
-    last_box: Floats | None = None
+    last_box: Box | None = None
     velocity: tuple[float, float] = (0.0, 0.0)
     mean: Floats | None = None
     crops: int = 0
@@ -67,7 +54,7 @@ class Tracklet:
     probability: float = 0.0
     ambiguous: bool = False
     runner_up: tuple[int, float] | None = None
-    walks: tuple[Walk, ...] = ()
+    considered: Candidates | None = None
     unmatched: Reason = Reason.TOO_LITTLE_EVIDENCE
     lost: bool = False
     taught: bool = False

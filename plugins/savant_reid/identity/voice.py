@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.ledger import Ledger
 from savant_reid.identity.live import LiveTracks, Seen
@@ -26,8 +24,9 @@ class Voice:
             tracklet = tracklets[slot] if slot >= 0 else None
             decision = tracklet.decision if tracklet is not None else None
             decisions.append(decision or self._say(tracklet, camera, gallery))
-        for state, count in Counter(decision.state for decision in decisions).items():
-            self._ledger.counts[state.value] += count
+        states = [decision.state for decision in decisions]
+        for state in State:
+            self._ledger.counts[state.value] += states.count(state)
         return decisions
 
     def _say(self, tracklet: Tracklet | None, camera: int, gallery: Gallery | None) -> Decision:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from numpy.typing import NDArray
 
-from savant_reid.identity.search import NOBODY, Search, SearchFull, WrongDimension, array_module, pages, segments
+from savant_reid.identity.search import NOBODY, Search, SearchFull, WrongDimension, array_module, exact, pages, segments
 from tests.identity.search.backends import PARAMETERS, Make, make_or_skip
 from tests.identity.search.oracle import DictionarySearch
 
@@ -68,6 +68,28 @@ def test_finds_what_brute_force_finds(make: Make, probes: int, k: int) -> None:
     np.testing.assert_allclose(found.similarities[:20], similarities, atol=1e-5)
     again = search.nearest(asked[-1:], [2, 0], k)
     np.testing.assert_array_equal(found.owners[-1:], again.owners)
+
+
+@pytest.mark.parametrize("probes", [3, 40])
+@pytest.mark.parametrize("together", [0, 256])
+def test_only_what_is_of_no_use_may_be_left_out(
+    make: Make, probes: int, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bounds between the first and the last of the best, and some that leave all or nothing."""
+    monkeypatch.setattr(exact, "_FEW_ROWS", together)
+    monkeypatch.setattr(exact, "_RUN_ROWS", 60)
+    search, _ = filled(make, owners=300, blocks=3, dimension=32, seed=5)
+    asked, blocks = unit(probes, 32, seed=1), [2, 7, 0]
+    whole = search.nearest(asked, blocks, 4)
+    least = np.random.default_rng(3).uniform(0.2, 0.7, (probes, 3)).astype(np.float32)
+    least[0], least[1] = -np.inf, 2.0
+    found = search.nearest(asked, blocks, 4, least)
+    wanted = whole.similarities >= np.repeat(least, 4, axis=1)
+    assert 0 < wanted[2:].sum() < wanted[2:].size
+    np.testing.assert_array_equal(found.owners[wanted], whole.owners[wanted])
+    np.testing.assert_array_equal(found.similarities[wanted], whole.similarities[wanted])
+    others = found.owners[~wanted]
+    assert np.isin(others, [NOBODY, *whole.owners[~wanted]]).all()
 
 
 def test_a_wide_block_is_searched_through_its_groups(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,13 +38,13 @@ class ArraySearch(PlacedSearch):
         self._pages = Pages(xp, dimension, capacity_rows)
         super().__init__(self._pages, capacity_rows)
 
-    def nearest(self, probes: Float32s, blocks: Sequence[int], k: int) -> Nearest:
+    def nearest(self, probes: Float32s, blocks: Sequence[int], k: int, least: Float32s | None = None) -> Nearest:
         probes = as_rows(probes, self.dimension)
         layout = self._pages.layout(blocks)
-        found = list(self._candidates(probes, layout, k)) if len(layout.pages) else []
+        found = list(self._candidates(probes, layout, k, least)) if len(layout.pages) else []
         return ranked(found, (len(probes), len(blocks)), k)
 
-    def _candidates(self, probes: Float32s, layout: Layout, k: int) -> Iterator[Found]:
+    def _candidates(self, probes: Float32s, layout: Layout, k: int, least_of: Float32s | None) -> Iterator[Found]:
         vectors, bias, scored, places = self._vectors(layout)
         table = _padded(places, layout.of_block)
         on_device = self._xp.asarray(table)
@@ -54,7 +54,8 @@ class ArraySearch(PlacedSearch):
             scores = self._xp.asarray(probes[at : at + step]) @ vectors.T
             scores += bias
             groups = scores.reshape(len(scores), len(scored), -1, _GROUP)
-            least, hits = self._hits(groups, on_device, k)
+            bounds = None if least_of is None else self._xp.asarray(least_of[at : at + step])
+            least, hits = self._hits(groups, on_device, k, bounds)
             probe, block, in_table, group = hits
             place = table[block, in_table]
             flat = np.ravel_multi_index((probe, place, group), groups.shape[:3])
@@ -75,13 +76,16 @@ class ArraySearch(PlacedSearch):
         some = matrix.reshape(used, -1, self.dimension)[pages].reshape(-1, self.dimension)
         return some, bias.reshape(used, -1)[pages].reshape(-1), layout.pages, np.arange(len(layout.pages))
 
-    def _hits(self, groups: Any, table: Any, k: int) -> tuple[Float32s, tuple[NDArray[np.intp], ...]]:
+    def _hits(
+        self, groups: Any, table: Any, k: int, bounds: Any | None
+    ) -> tuple[Float32s, tuple[NDArray[np.intp], ...]]:
         """The groups to look into, on the host: a bound (b, blocks) on the k-th best; probe, block, place, group."""
         xp = self._xp
         best = groups.max(axis=3)[:, table]
         best = xp.where(table[:, :, None] < 0, -np.inf, best)
         by_block = best.reshape(*best.shape[:2], -1)
         least = _kth_best(xp, by_block, k)
+        least = least if bounds is None else xp.maximum(least, bounds)
         hits = _to_host(xp.flatnonzero(by_block >= least[:, :, None]))
         return _to_host(least), np.unravel_index(hits, best.shape)
 

@@ -20,6 +20,11 @@ _UNCOPIED = 1_000_000
 _FEW_PROBES = 8
 # From here on copying pays.
 _MANY_PROBES = 48
+# Where there is a bound, pieces up to this size are multiplied and compared together: the operations cost more to
+# start, piece by piece, than the copying and the ordering of a few rows too many.
+_FEW_ROWS = 256
+# Rows copied together for one product: 2 MB at D = 512, which the cache holds.
+_RUN_ROWS = 1024
 # Scores held at a time, 16 MB.
 _SCORES = 4_194_304
 
@@ -27,15 +32,49 @@ _SCORES = 4_194_304
 class ExactSearch(HostSearch):
     """Search by brute force with NumPy."""
 
-    def _candidates(self, probes: Float32s, pieces: list[Piece], k: int) -> Iterator[Found]:
+    def _candidates(self, probes: Float32s, pieces: list[Piece], k: int, least: Float32s | None) -> Iterator[Found]:
+        if least is not None:
+            few = [piece for piece in pieces if piece.segment.size <= _FEW_ROWS]
+            pieces = [piece for piece in pieces if piece.segment.size > _FEW_ROWS]
+            for some in _runs(few, max(_RUN_ROWS, _SCORES // len(probes))):
+                yield _at_least(probes, some, least)
         for some in _alike(pieces, len(probes)):
             segments = [piece.segment for piece in some]
             widest = max(segment.size for segment in segments)
             group = group_rows(widest, k)
             products = _products(probes, segments, -(-widest // group) * group)
-            probe, segment, at, score = candidates(products, group, k)
-            block = np.array([piece.block for piece in some])[segment]
-            yield Found(probe, block, _owners(segments, products.shape[2])[segment, at], score)
+            blocks = np.array([piece.block for piece in some])
+            probe, segment, at, score = candidates(products, group, k, least[:, blocks] if least is not None else None)
+            yield Found(probe, blocks[segment], _owners(segments, products.shape[2])[segment, at], score)
+
+
+def _runs(pieces: list[Piece], most: int) -> Iterator[list[Piece]]:
+    """Pieces in their order, as many at a time as have `most` rows together."""
+    run: list[Piece] = []
+    rows = 0
+    for piece in pieces:
+        if run and rows + piece.segment.size > most:
+            yield run
+            run, rows = [], 0
+        run.append(piece)
+        rows += piece.segment.size
+    if run:
+        yield run
+
+
+def _at_least(probes: Float32s, pieces: list[Piece], least: Float32s) -> Found:
+    """All rows of the pieces that are as alike as asked for."""
+    sizes = [piece.segment.size for piece in pieces]
+    scores = np.empty((sum(sizes), len(probes)), np.float32)
+    transposed, at = np.ascontiguousarray(probes.T), 0
+    for run in _runs(pieces, _RUN_ROWS):
+        vectors = np.concatenate([segment.vectors[: segment.size] for _, segment in run])
+        _multiply_many(vectors, transposed, scores[at : at + len(vectors)])
+        at += len(vectors)
+    blocks = np.repeat([piece.block for piece in pieces], sizes)
+    row, probe = np.nonzero(scores >= least.T[blocks])
+    owners = np.concatenate([segment.owners[: segment.size] for _, segment in pieces])
+    return Found(probe, blocks[row], owners[row], scores[row, probe])
 
 
 def _alike(pieces: list[Piece], probes: int) -> Iterator[list[Piece]]:

@@ -22,12 +22,14 @@ _COUNTS_NUMBERS_FROM = 1000
 class FaissSearch(HostSearch):
     """Search by brute force with FAISS; the number of threads is OpenMP's."""
 
-    def _candidates(self, probes: Float32s, pieces: list[Piece], k: int) -> Iterator[Found]:
+    def _candidates(self, probes: Float32s, pieces: list[Piece], k: int, least: Float32s | None) -> Iterator[Found]:
         with _blas_threshold(self.dimension):
             for block, segment in pieces:
                 scores, at = _at_least(probes, segment.vectors[: segment.size], k)
-                probe = np.repeat(np.arange(len(probes)), scores.shape[1])
-                yield Found(probe, np.full(scores.size, block), segment.owners[at.ravel()], scores.ravel())
+                bound = -np.inf if least is None else least[:, block, None]
+                probe, place = np.nonzero(scores >= bound)
+                owners = segment.owners[at[probe, place]]
+                yield Found(probe, np.full(len(probe), block), owners, scores[probe, place])
 
 
 def _at_least(probes: Float32s, vectors: Float32s, k: int) -> tuple[Float32s, Int64s]:

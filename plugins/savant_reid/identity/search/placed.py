@@ -37,5 +37,5 @@ class PlacedSearch(ABC):
         self._placement.rebuild(owners, blocks, as_rows(vectors, self.dimension))
 
     @abstractmethod
-    def nearest(self, probes: Float32s, blocks: Sequence[int], k: int) -> Nearest:
+    def nearest(self, probes: Float32s, blocks: Sequence[int], k: int, least: Float32s | None = None) -> Nearest:
         """See Search.nearest."""

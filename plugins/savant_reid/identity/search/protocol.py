@@ -69,9 +69,10 @@ class Search(Protocol):
         Raises SearchFull, WrongDimension, and ValueError if an owner lies in two blocks.
         """
 
-    def nearest(self, probes: Float32s, blocks: Sequence[int], k: int) -> Nearest:
+    def nearest(self, probes: Float32s, blocks: Sequence[int], k: int, least: Float32s | None = None) -> Nearest:
         """For each of `probes` (b, D) the `k` most alike rows of each of `blocks`; an unknown block is an empty one.
 
+        least: (b, blocks), rows less alike than this are of no use to the caller: they may be left out.
         Raises WrongDimension.
         """
 

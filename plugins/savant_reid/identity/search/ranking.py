@@ -31,9 +31,12 @@ def group_rows(width: int, k: int) -> int:
     return max(1, min(_GROUP, width // (_GROUPS_PER_PLACE * k)))
 
 
-def candidates(scores: Float32s, group: int, k: int) -> tuple[Indices, Indices, Indices, Float32s]:
+def candidates(
+    scores: Float32s, group: int, k: int, least: Float32s | None = None
+) -> tuple[Indices, Indices, Indices, Float32s]:
     """All that can be among the k best of each row of `scores` (b, s, w): ties at the edge all included.
 
+    least: (b, s), what is below is not asked for.
     Places without a row hold -inf. Returns (n,) each: first index, second index, position in the row, score.
     """
     probes, segments, width = scores.shape
@@ -41,22 +44,30 @@ def candidates(scores: Float32s, group: int, k: int) -> tuple[Indices, Indices, 
     groups = scores.reshape(probes, segments, group, width // group)
     best = np.ascontiguousarray(groups.max(axis=2))
     # The k-th best of the groups' maxima is no greater than the k-th best of all.
-    least = _kth_best(best, k)
+    least = _kth_best(best, k) if least is None else _raised(least, best, k)
     first, second, of = np.unravel_index(np.flatnonzero(best >= least[..., None]), best.shape)
     looked_at = groups[first, second, :, of]
     hit, at = np.nonzero(looked_at >= least[first, second, None])
     return first[hit], second[hit], at * (width // group) + of[hit], looked_at[hit, at]
 
 
+def _raised(least: Float32s, best: Float32s, k: int) -> Float32s:
+    """`least` (b, s), raised to the k-th of the groups' maxima `best` (b, s, g) where more than k of these reach it."""
+    raised: Float32s = np.maximum(least, LOWEST)
+    crowded = np.count_nonzero(best >= raised[..., None], axis=2) > k
+    raised[crowded] = np.maximum(raised[crowded], _kth_best(best[crowded], k))
+    return raised
+
+
 def _kth_best(scores: Float32s, k: int) -> Float32s:
     """The k-th best over the last axis; the lowest finite number where there are fewer."""
-    width = scores.shape[2]
+    width = scores.shape[-1]
     if k == 1:
-        least = scores.max(axis=2)
+        least = scores.max(axis=-1)
     elif k < width:
-        least = np.partition(scores, width - k, axis=2)[..., width - k]
+        least = np.partition(scores, width - k, axis=-1)[..., width - k]
     else:
-        least = np.full(scores.shape[:2], LOWEST, np.float32)
+        least = np.full(scores.shape[:-1], LOWEST, np.float32)
     found: Float32s = np.maximum(least, LOWEST)
     return found
 
