@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -14,6 +14,7 @@ from savant_reid.identity.acceptance import Acceptance
 from savant_reid.identity.answers import Answers
 from savant_reid.identity.by_hand import Hands
 from savant_reid.identity.constraints import Constraints
+from savant_reid.identity.course import Course, Listeners, OnEnd
 from savant_reid.identity.crops import Crops
 from savant_reid.identity.crossings import Crossings
 from savant_reid.identity.decider import Decider
@@ -25,7 +26,7 @@ from savant_reid.identity.hand_work import HandWork
 from savant_reid.identity.holders import Holders
 from savant_reid.identity.intake import Embeddings, Intake
 from savant_reid.identity.keeper import Keeper
-from savant_reid.identity.learned import Floats, Learned
+from savant_reid.identity.learned import Learned
 from savant_reid.identity.ledger import Ledger
 from savant_reid.identity.lessons import Lessons
 from savant_reid.identity.live import LiveTracks, Seen
@@ -37,7 +38,7 @@ from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.search import ExactSearch, Search
 from savant_reid.identity.second_thoughts import SecondThoughts
 from savant_reid.identity.site_clock import SiteClock
-from savant_reid.identity.swaps import Cut, Swap, SwapFinder
+from savant_reid.identity.swaps import SwapFinder
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.transits import Transits
@@ -80,7 +81,7 @@ class Resolver:
         first_id: int = 1,
         *,
         learned: Learned | None = None,
-        on_end: Callable[[Tracklet, Floats], None] | None = None,
+        on_end: OnEnd | None = None,
         enrolment: Enrolment | None = None,
         constraints: Constraints | None = None,
     ) -> None:
@@ -98,6 +99,7 @@ class Resolver:
         self._live = LiveTracks(len(topology.cameras), self._clock)
         self._holders = Holders(topology)
         self._ledger = Ledger(topology, self._clock)
+        self._course = Course(self._live, self._holders, self._tuning, on_end)
         self._crossings = Crossings(self._live)
         self._due = Due(self._live, self._holders, self._tuning)
         self._twins = Twins(self._live)
@@ -109,7 +111,6 @@ class Resolver:
         plain = Topology(topology.cameras, overlaps=[])
         self.transits = Transits(topology if self._tuning.topology else plain, learned=self._tuning.topology)
         self._learned = learned and learned.for_cameras(topology.cameras)
-        self._on_end = on_end
         if self._learned is not None:
             self.transits.start_from(self._learned.transits)
             if self._embeddings.dimension not in (None, self._learned.dimension):
@@ -118,8 +119,6 @@ class Resolver:
             self._embeddings.dimension = self._learned.dimension
         self._engine: _Engine | None = None
         self._areas: dict[int, float] = {}
-        self._doubts: list[Tracklet] = []  # lost in this batch
-        self.cuts = 0  # times that a track had swapped persons
 
     def resolve(self, batch: Sequence[Sightings]) -> list[Decision]:
         """One decision per row of the batch, frame after frame, row after row.
@@ -136,7 +135,7 @@ class Resolver:
         overlaps = find_overlaps(seen.boxes, seen.frame_of)
         rows, vectors = self._embeddings.usable(batch, seen.starts)
         engine = self._engine or self._start()
-        self._track(seen, overlaps, engine)
+        self._track(seen, overlaps)
         if engine is not None:
             if self._hands.active:
                 engine.hand_work.heed(seen)
@@ -170,62 +169,38 @@ class Resolver:
         acceptance = Acceptance.of_all() if entry.closed else Acceptance(self._policy.target_fpir)
         keeper = Keeper(gallery, holders, self._ledger, self._policy, tuning, entry.names)
         answers = Answers(gallery, holders, keeper, self._ledger, tuning, self._first_id, entry, self._hands)
+        intake = Intake(live, crops, metric, scores, tuning, self._embeddings)
+        lessons = Lessons(live, crops, gallery, metric, scores, self.transits, topology, acceptance)
         enrol(self._enrolment, gallery, self._ledger)
+        self._course.tell(Listeners(crops, intake, lessons, answers))
         self._engine = _Engine(
             crops,
             metric,
             scores,
             gallery,
-            Intake(live, crops, metric, scores, tuning, self._embeddings),
+            intake,
             SwapFinder(self._crossings, crops, metric, scores),
-            Lessons(live, crops, gallery, metric, scores, self.transits, topology, acceptance),
+            lessons,
             Decider(finder, holders, topology, tuning, self._hands, acceptance),
             keeper,
             answers,
             SecondThoughts(gallery, metric, scores, self.transits, topology, holders, entry, self._hands, self._twins),
-            HandWork(self._hands, answers, gallery, holders, live, self._ledger, topology, entry, self._renew),
+            HandWork(self._hands, answers, gallery, holders, live, self._ledger, topology, entry, self._course.renew),
             entry,
         )
         return self._engine
 
-    def _track(self, seen: Seen, overlaps: Overlaps, engine: _Engine | None) -> None:
-        """Who is back, who is lost, who is gone."""
-        live = self._live
-        for slot in seen.slots[seen.slots >= 0].tolist():
-            tracklet = live.tracklets[slot]
-            if tracklet is not None and tracklet.lost:
-                tracklet.lost = False
-                if engine is not None:
-                    engine.answers.regain(tracklet)
+    def _track(self, seen: Seen, overlaps: Overlaps) -> None:
+        """Who is back, who crosses whom, who is lost or gone."""
+        self._course.welcome_back(seen)
         if self._tuning.swaps:
             self._crossings.observe(seen, overlaps)
             self._twins.observe(seen, overlaps)
-        slots = live.used_slots()
-        unseen_s = live.unseen_s(slots)
-        # Whoever is missing where somebody appears may be who appears.
-        beginning = np.isin(live.camera[slots], [t.camera for t in seen.new]) if seen.new else False
-        missing = (unseen_s > self._tuning.visible_s) | (beginning & (unseen_s > 0.0))
-        for slot in slots[missing].tolist():
-            tracklet = live.tracklets[slot]
-            if tracklet is not None and not tracklet.lost:
-                self._lose(tracklet, engine)
-        for slot in slots[unseen_s > self._tuning.patience_s].tolist():
-            tracklet = live.tracklets[slot]
-            if tracklet is not None:
-                live.end(tracklet)
-                self._close(tracklet, engine)
-
-    def _lose(self, tracklet: Tracklet, engine: _Engine | None) -> None:
-        self._live.remember_place(tracklet)
-        tracklet.lost = True
-        if engine is not None:
-            engine.lessons.of(tracklet)
-            engine.answers.lose(tracklet)
-            self._doubts.append(tracklet)
+        self._course.part(seen)
 
     def _reconsider(self, engine: _Engine) -> None:
         """Have the identities of tracklets that were just lost been known under other names?"""
-        lost, self._doubts = self._doubts, []
+        lost = self._course.take_lost()
         if not self._tuning.second_thoughts:
             return
         now_ns, thoughts = self._clock.now_ns, engine.second_thoughts
@@ -234,16 +209,6 @@ class Resolver:
             evidence = {"log_odds": merge.odds, "nats": merge.nats}
             engine.answers.merge(merge.old, merge.new, None, "second thoughts: one person", evidence)
 
-    def _close(self, tracklet: Tracklet, engine: _Engine | None) -> None:
-        self._holders.drop(tracklet)
-        if engine is not None:
-            engine.lessons.departed(tracklet)
-            if tracklet.row >= 0:
-                if self._on_end is not None:
-                    self._on_end(tracklet, engine.crops.vectors[tracklet.row, : engine.crops.count[tracklet.row]])
-                engine.crops.give_back(tracklet.row)
-                tracklet.row = -1
-
     def _learn(self, engine: _Engine, learned: list[Tracklet]) -> None:
         """New crops: lessons, swaps, and a new look at everything when the metric has changed."""
         engine.lessons.of_camera(learned)
@@ -251,9 +216,9 @@ class Resolver:
             engine.entry.learn_from(learned, engine.lessons.strangers_of)
         if self._tuning.swaps:
             for swap in engine.swap_finder.swaps(self._clock.now_ns):
-                self._exchange(swap, engine)
+                self._course.exchange(swap)
             for cut in engine.swap_finder.cuts(learned):
-                self._cut(cut, engine)
+                self._course.cut(cut)
         if engine.metric.refresh(engine.gallery.size):
             engine.gallery.look_again()
             engine.scores.follow()
@@ -261,59 +226,6 @@ class Resolver:
             engine.scores.refit_if_due()
         for tracklet in learned:
             engine.answers.share_crops(tracklet)
-
-    def _exchange(self, swap: Swap, engine: _Engine) -> None:
-        """Each of two people goes on on the other's track."""
-        a, b = swap.a, swap.b
-        if a.slot < 0 or b.slot < 0 or (a.lost and b.lost) or a.by_hand or b.by_hand:
-            return
-        self.cuts += 1
-        self._live.exchange(a, b)
-        engine.crops.exchange_later(a.row, b.row, swap.since_ns)
-        engine.intake.look_again([t for t in (a, b) if engine.crops.count[t.row]])
-        if a.lost != b.lost:
-            found, lost = (a, b) if a.lost else (b, a)
-            found.lost, lost.lost = False, True
-            engine.answers.regain(found)
-            self._lose(lost, engine)
-        for tracklet, said in ((a, b.global_id), (b, a.global_id)):
-            tracklet.cut_from, tracklet.cut_ns = said, swap.since_ns
-            tracklet.asked_crops, tracklet.strangers, tracklet.decision = -1, 0, None
-            if tracklet.global_id:
-                engine.answers.tell_of_swap(tracklet)
-
-    def _cut(self, cut: Cut, engine: _Engine) -> None:
-        """The track goes on with somebody else: a new tracklet in its place; the old one is over."""
-        old = cut.tracklet
-        if old.slot < 0 or old.by_hand:
-            return
-        self.cuts += 1
-        self._live.remember_place(old)
-        new = self._live.replace(old)
-        old.last_ns = new.first_ns = cut.since_ns
-        new.row = engine.crops.take_row()
-        engine.crops.move_later(old.row, new.row, cut.since_ns)
-        new.crops = int(engine.crops.count[new.row])
-        old.crops = max(1, old.crops - new.crops)
-        engine.intake.look_again([old, new])
-        new.cut_from, new.cut_ns = old.global_id, cut.since_ns
-        self._finish(old, engine)
-
-    def _renew(self, old: Tracklet) -> Tracklet:
-        """The track goes on as a new tracklet that knows nothing of the old one, which is over."""
-        self._live.remember_place(old)
-        new = self._live.replace(old)
-        self._live.hungry_ns[new.slot] = 0
-        self._finish(old, self._engine)
-        return new
-
-    def _finish(self, old: Tracklet, engine: _Engine | None) -> None:
-        """Its track goes on without it: what it was like is learned from and kept, and it is over."""
-        old.lost = True
-        if engine is not None:
-            engine.lessons.of(old)
-            engine.answers.lose(old)
-        self._close(old, engine)
 
     def _decide(self, engine: _Engine, seen: Seen) -> None:
         due = [t for t in self._due.of(seen) if not self._twins.hides(t, engine.metric, engine.scores)]
@@ -391,6 +303,11 @@ class Resolver:
             **self.transits.summary(),
             "camera_drift": dict(zip(self._topology.cameras, drifts.tolist(), strict=True)),
         }
+
+    @property
+    def cuts(self) -> int:
+        """Times that a track had swapped persons."""
+        return self._course.cuts
 
     @property
     def identities(self) -> int:
