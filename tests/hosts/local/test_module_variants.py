@@ -77,7 +77,7 @@ def refusal(**parameters: Any) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("detector", "embedder", "tracker"), itertools.product(DETECTORS, EMBEDDERS, TRACKERS))
+@pytest.mark.parametrize(("detector", "embedder", "tracker"), [*itertools.product(DETECTORS, EMBEDDERS, TRACKERS)])
 def test_every_combination_is_read(detector: str, embedder: str, tracker: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAVANT_REID_DETECTOR", detector)
     monkeypatch.setenv("SAVANT_REID_EMBEDDER", embedder)
@@ -118,7 +118,7 @@ def test_a_card_without_a_row_is_pointed_at(tmp_path: Path) -> None:
     ("row", "text"),
     [
         ({"model_file": "x.onnx", "output_layre": "a"}, "output_layre (overridden with "),
-        ({"model_file": "x.onnx"}, "expected the keys local_path, model_file, "),
+        ({"model_file": "x.onnx"}, "; missing: "),
         ("x.onnx", "parameters.embedders (overridden with"),
     ],
 )
@@ -173,6 +173,7 @@ def test_deepsort_needs_an_embedder(tmp_path: Path) -> None:
 def test_deepsort_looks_at_everybody_and_the_gate_takes_what_it_saw(tmp_path: Path) -> None:
     rows = np.zeros((5, 3024), np.float32)
     rows[:, 0], rows[:, 1] = (100, 100, 30, 80, 0.9), (300, 100, 30, 80, 0.8)
+    rows[:, 2] = (450, 200, 30, 80, 0.3)  # too weak for the tracker
     write_detector(tmp_path / "person-detector-demo/person-detector-demo.onnx", rows, (3, 288, 512))
     write_embedder(tmp_path / "person-reid-demo/person-reid-demo.onnx", (3, 128, 64))
     site = tmp_path / "site.yml"
@@ -188,13 +189,15 @@ def test_deepsort_looks_at_everybody_and_the_gate_takes_what_it_saw(tmp_path: Pa
     np.testing.assert_allclose(frames[2].embeddings, [[255, 0, 0], [255, 128, 0]], atol=1e-3)
     embedder = pipeline.embedder
     assert embedder is not None
+    detected = Frame("hall", 0, 0, image, boxes=rows[:4, :3].T.copy(), confidences=rows[4, :3])
+    assert np.isnan(embedder.look([detected], 0.4)[0][:, 0]).tolist() == [False, False, True]
     before = embedder.inference_seconds
     assert embedder.embed([frames[3]]) >= 0
     assert embedder.inference_seconds == before, "made again what the tracker has made"
 
 
 def test_bytetrack_asks_for_no_looks() -> None:
-    def look(_frames: object) -> list[np.ndarray]:
+    def look(_frames: object, _confidence: float) -> list[np.ndarray]:
         raise AssertionError("looked")
 
     frame = Frame("hall", 0, 0, np.zeros((2, 2, 3), np.uint8), boxes=np.float32([[0, 0, 9, 9]]), confidences=np.ones(1))

@@ -39,14 +39,18 @@ class TrackLooks:
         for track, look in zip(tracks, looks, strict=True):
             self._add(int(track), look)
 
-    def distances(self, tracks: Int64s, looks: Float32s) -> Float64s:
-        """(len(tracks), m) float64: 1 - the cosine to the most alike look of the track; inf where either has none."""
+    def distances(self, tracks: Int64s, looks: Float32s, wanted: NDArray[np.bool_] | None = None) -> Float64s:
+        """(len(tracks), m) float64: 1 - the cosine to the most alike look of the track; inf where either has none.
+
+        wanted: bool of that shape, which pairs are asked for; the others are inf.
+        """
         costs = np.full((len(tracks), len(looks)), np.inf)
-        known = np.flatnonzero(np.isfinite(looks).all(axis=1))
+        known = np.broadcast_to(np.isfinite(looks).all(axis=1), costs.shape)
+        known = known if wanted is None else known & wanted
         for row, track in enumerate(tracks):
-            ring = self._rings[track][: self._seen[track]]
-            if len(ring) and len(known):
-                costs[row, known] = 1.0 - (ring @ looks[known].T).max(axis=0)
+            ring, columns = self._rings[track][: self._seen[track]], np.flatnonzero(known[row])
+            if len(ring) and len(columns):
+                costs[row, columns] = 1.0 - (ring @ looks[columns].T).max(axis=0)
         return costs
 
     def keep(self, tracks: NDArray[np.bool_]) -> None:

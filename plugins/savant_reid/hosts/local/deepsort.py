@@ -103,8 +103,8 @@ class DeepSort:
         confirmed = np.flatnonzero(self._hits >= self._frames_to_confirm)
         if not len(boxes):
             return owner
-        costs = self._looks.distances(confirmed, looks)
-        costs[self._filters.distances(boxes)[confirmed] > GATE] = np.inf
+        possible = self._filters.distances(boxes)[confirmed] <= GATE
+        costs = self._looks.distances(confirmed, looks, possible)
         for missed in np.unique(self._missed[confirmed]):
             level = np.flatnonzero(self._missed[confirmed] == missed)
             _match(owner, costs[level], confirmed[level], self._max_cosine)

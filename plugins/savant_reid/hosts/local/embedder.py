@@ -52,9 +52,9 @@ class Embedder(ModelStage):
             frame.set_embeddings(rows, made if frame.looks is None else frame.looks[rows])
         return sum(map(len, rows_of))
 
-    def look(self, frames: Sequence[Frame]) -> list[NDArray[np.float32]]:
-        """Embeddings of all boxes of each frame, for the tracker: (n, D), NaN where the model takes no such size."""
-        rows_of = [np.flatnonzero(self._takes(frame.boxes)) for frame in frames]
+    def look(self, frames: Sequence[Frame], confidence: float) -> list[NDArray[np.float32]]:
+        """For the tracker: embeddings of each frame's boxes of at least this confidence, (n, D), NaN for all others."""
+        rows_of = [np.flatnonzero(self._takes(frame.boxes) & (frame.confidences >= confidence)) for frame in frames]
         looks = [np.full((len(frame.boxes), self.dimension), np.nan, np.float32) for frame in frames]
         for look, rows, made in zip(looks, rows_of, self._made(frames, rows_of), strict=True):
             look[rows] = made

@@ -124,7 +124,7 @@ class Pipeline:
     def _tracker(self) -> CameraTrackers:
         settings = _tracker_settings(self._module)
         element = self._module.embedder
-        if not settings.wants_looks:
+        if settings.looks_from is None:
             return CameraTrackers(settings, self._frame_rates)
         if element is None:
             raise ConfigError(

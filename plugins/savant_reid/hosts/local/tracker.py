@@ -12,8 +12,8 @@ from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.tracker_settings import ByteTrackSettings, TrackerSettings
 from savant_reid.hosts.local.tracking import Tracker
 
-# Embeddings of all boxes of each frame: (n, D) float32, rows of NaN for those that the model does not take.
-Look = Callable[[Sequence[Frame]], list[NDArray[np.float32]]]
+# Embeddings of the boxes of each frame, given the least confidence: (n, D) float32, rows of NaN where there is none.
+Look = Callable[[Sequence[Frame], float], list[NDArray[np.float32]]]
 
 
 class CameraTrackers:
@@ -32,7 +32,7 @@ class CameraTrackers:
     ) -> None:
         self._settings = settings or ByteTrackSettings()
         self._frame_rates = dict(frame_rates or {})
-        self._look = look if self._settings.wants_looks else None
+        self._look = look
         self._trackers: dict[str, tuple[int, Tracker]] = {}
         self._ids: dict[str, Iterator[int]] = {}
         self._refused_before = 0
@@ -44,7 +44,9 @@ class CameraTrackers:
 
     def track(self, frames: Sequence[Frame]) -> None:
         """Replace the detections of each frame by its tracked people; frames of one camera in the order of time."""
-        looks = self._look(frames) if self._look else [None] * len(frames)
+        looks: Sequence[NDArray[np.float32] | None] = [None] * len(frames)
+        if self._look is not None and self._settings.looks_from is not None:
+            looks = self._look(frames, self._settings.looks_from)
         for frame, look in zip(frames, looks, strict=True):
             output = self._tracker(frame).update(frame.boxes, frame.confidences, frame.time_ns, look)
             frame.set_tracked(output.boxes, output.confidences, output.track_ids)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any
 
 from savant_reid.errors import ConfigError
 from savant_reid.hosts.local.bytetrack import ByteTrack
@@ -34,10 +34,8 @@ class TrackerSettings:
     """What all trackers share; ConfigError if out of bounds.
 
     frame_rate: of streams whose own rate is not known. lost_seconds: how long an unseen track waits for its person.
-    wants_looks: whether the tracker asks for an embedding of every detection.
     """
 
-    wants_looks: ClassVar[bool] = False
     frame_rate: float = DEFAULT_FPS
     lost_seconds: float = 1.0
 
@@ -51,6 +49,11 @@ class TrackerSettings:
                 raise ConfigError(
                     f"tracker: {field.name}: expected {meaning} from {smallest:g} to {largest:g}, found {value!r}"
                 )
+
+    @property
+    def looks_from(self) -> float | None:
+        """The confidence from which on the tracker wants an embedding of a detection; None where it wants none."""
+        return None
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> TrackerSettings:
@@ -95,12 +98,15 @@ class ByteTrackSettings(TrackerSettings):
 class DeepSortSettings(TrackerSettings):
     """DeepSORT's (see there); the defaults are those of the authors' program, 0.3 and 0.2 their values for MOT16."""
 
-    wants_looks: ClassVar[bool] = True
     min_confidence: float = 0.3
     max_cosine_distance: float = 0.2
     max_iou_distance: float = 0.7
     budget: int = 100
     frames_to_confirm: int = 3
+
+    @property
+    def looks_from(self) -> float | None:
+        return self.min_confidence
 
     def start(self, frame_rate: float, ids: Iterator[int]) -> Tracker:
         return DeepSort(frame_rate, ids=ids, **self._own())
