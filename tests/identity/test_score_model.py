@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from savant_reid.identity.metric import Metric
-from savant_reid.identity.score_model import LOOK_ALIKES, PAIRS, SPOILT, Look, Pairs, ScoreModel
+from savant_reid.identity.pairs import PAIRS, Look, Pairs
+from savant_reid.identity.score_model import LOOK_ALIKES, SPOILT, ScoreModel
 
 D = 8
 LEAST, MOST = math.log(SPOILT), math.log((1 - SPOILT) / LOOK_ALIKES)

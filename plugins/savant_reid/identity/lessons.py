@@ -14,7 +14,8 @@ from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.live import LiveTracks, Rows
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.overlaps import iou
-from savant_reid.identity.score_model import Look, ScoreModel
+from savant_reid.identity.pairs import Look
+from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Floats, Tracklet
 from savant_reid.identity.transits import Transits
