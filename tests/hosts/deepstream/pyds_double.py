@@ -110,6 +110,14 @@ class NvDsInferTensorMeta(_Castable):
         self.unique_id, self.vector = gie_uid, np.ascontiguousarray(vector, np.float32)
         self.pointers = (ctypes.c_void_p * 1)(self.vector.ctypes.data)
         self.out_buf_ptrs_dev = ctypes.addressof(self.pointers)
+        self.layers = [layer("embedding", [len(self.vector)])]
+
+    @property
+    def num_output_layers(self) -> int:
+        return len(self.layers)
+
+    def output_layers_info(self, index: int) -> SimpleNamespace:
+        return self.layers[index]
 
 
 def get_ptr(pointer: int) -> int:
@@ -118,7 +126,7 @@ def get_ptr(pointer: int) -> int:
 
 def layer(name: str, shape: list[int], data_type: int = NvDsInferDataType.FLOAT) -> SimpleNamespace:
     dims = SimpleNamespace(numDims=len(shape), d=[*shape, *[0] * (8 - len(shape))])
-    return SimpleNamespace(layerName=name, dims=dims, dataType=data_type, isInput=False)
+    return SimpleNamespace(layerName=name, inferDims=dims, dataType=data_type, isInput=False)
 
 
 def embed(obj: NvDsObjectMeta, vector: np.ndarray, gie_uid: int) -> None:

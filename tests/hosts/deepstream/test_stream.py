@@ -13,14 +13,12 @@ from savant_reid.errors import ConfigError, ModelError
 from savant_reid.hosts.deepstream import events as events_module
 from savant_reid.hosts.deepstream.epochs import TRACK_BITS, Epochs, fold, unfold
 from savant_reid.hosts.deepstream.events import MOST_WAITING
-from savant_reid.hosts.deepstream.pyds_batch import check_layers
 from savant_reid.hosts.deepstream.versions import warnings_of
 from savant_reid.identity.types import EventKind, IdentityEvent
 from savant_reid.pyfuncs import shared
 from savant_reid.pyfuncs.identify import Identify
 from savant_reid.sinks import identities
 from tests.hosts.deepstream import pyds_double as pyds
-from tests.hosts.deepstream.pyds_double import NvDsInferDataType, layer
 from tests.hosts.deepstream.scene import REID, Recorder, Scene, gather_host
 from tests.identity.scenes import DIMENSION, People
 
@@ -153,26 +151,6 @@ def test_a_camera_that_site_yml_lacks_is_told_once_and_the_others_get_their_answ
     assert f"{site_file}: cameras: expected roof among them" in caplog.text
     assert "found door, hall" in caplog.text
     assert runner.troubles.counts == {("camera refused", "roof"): 1}
-
-
-@pytest.mark.parametrize(
-    ("layers", "message"),
-    [
-        ([], r"found 0 \(none\)"),
-        ([layer("a", [512]), layer("b", [751])], r"found 2 \(a, b\): export the model with its embedding as the only"),
-        ([layer("a", [512], NvDsInferDataType.HALF)], "found a of data type 1: export the model with an FP32 output"),
-        ([layer("a", [16, 8])], r"found a of shape \[16, 8\]: one vector per person"),
-        ([layer("a", [1])], r"found a of shape \[1\]"),
-    ],
-)
-def test_a_model_whose_output_is_no_embedding_is_told_what_it_should_be(layers, message):
-    with pytest.raises(ModelError, match=r"person_reid: expected one output layer \(D,\) of FP32, " + message):
-        check_layers(layers, NvDsInferDataType.FLOAT, "person_reid")
-
-
-@pytest.mark.parametrize("shape", [[512], [512, 1, 1], [1, 512]])
-def test_a_vector_may_carry_ones(shape):
-    assert check_layers([layer("a", shape)], NvDsInferDataType.FLOAT, "person_reid") == 512
 
 
 def test_a_broken_model_costs_the_embeddings_and_not_the_tracks(site_file):

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 # NvDsObjectMeta.object_id of whom no tracker has named (nvdsmeta.h: UNTRACKED_OBJECT_ID).
 UNTRACKED = np.uint64(2**64 - 1)
+
+
+class OutputLayer(NamedTuple):
+    """One output of a model. data_type: NvDsInferDataType as a number. shape: without the batch."""
+
+    name: str
+    data_type: int
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -23,7 +31,8 @@ class BatchArrays:
     object (misc_obj_info[1]), 0 where Savant has given it none yet. tensors: (n,) uint64, where on the device the
     object's output of the re-ID model lies; 0 where it has none.
     frame_addresses: (f,) uint64, of the NvDsFrameMeta. pad_indices, batch_ids: (f,) int64. frame_sizes: (f, 2) int64,
-    width and height in pixels.
+    width and height in pixels. layers: the outputs of the re-ID model, none where no object has a tensor; the first is
+    what tensors point at.
     """
 
     frame_of: NDArray[np.int64]
@@ -39,6 +48,7 @@ class BatchArrays:
     pad_indices: NDArray[np.int64]
     batch_ids: NDArray[np.int64]
     frame_sizes: NDArray[np.int64]
+    layers: tuple[OutputLayer, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frame_of)

@@ -6,14 +6,13 @@ The fast way (walk.py) is held against this one, and gives way to it.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from savant_reid.errors import ModelError
-from savant_reid.hosts.deepstream.arrays import BatchArrays
+from savant_reid.hosts.deepstream.arrays import BatchArrays, OutputLayer
 
 # Where Savant keeps its key of an object: misc_obj_info[InformationType.OBJECT_HASH_KEY] (savant/meta/type.py).
 UID_AT = 1
@@ -59,9 +58,13 @@ def read_batch(pyds: Any, batch_meta: Any, gie_uid: int | None) -> BatchArrays:
     frames = frames_of(pyds, batch_meta)
     rows: list[tuple[Any, ...]] = []
     boxes: list[tuple[float, float, float, float]] = []
+    layers: tuple[OutputLayer, ...] = ()
     for index, frame_meta in enumerate(frames):
         for obj in nodes(frame_meta.obj_meta_list, pyds.NvDsObjectMeta.cast):
-            tensor = 0 if gie_uid is None else _tensor(pyds, obj, gie_uid)
+            meta = None if gie_uid is None else _tensor_meta(pyds, obj, gie_uid)
+            tensor = 0 if meta is None else _first_output(pyds, meta)
+            if meta is not None and not layers:
+                layers = _layers(meta)
             rows.append(
                 (
                     index,
@@ -93,6 +96,7 @@ def read_batch(pyds: Any, batch_meta: Any, gie_uid: int | None) -> BatchArrays:
         frame_sizes=np.array(
             [(frame.source_frame_width, frame.source_frame_height) for frame in frames], np.int64
         ).reshape(-1, 2),
+        layers=layers,
     )
 
 
@@ -107,30 +111,6 @@ def write_class_ids(pyds: Any, batch_meta: Any, rows: NDArray[np.int64], values:
             row += 1
 
 
-def check_layers(layers: Sequence[Any], float_type: Any, model: str) -> int:
-    """The length D of the re-ID model's output: one layer of FP32 with D numbers. Raises ModelError on all else.
-
-    layers: NvDsInferLayerInfo, of the outputs. float_type: NvDsInferDataType.FLOAT.
-    """
-    expected = f"{model}: expected one output layer (D,) of FP32"
-    if len(layers) != 1:
-        names = ", ".join(str(layer.layerName) for layer in layers) or "none"
-        raise ModelError(
-            f"{expected}, found {len(layers)} ({names}): export the model with its embedding as the only output"
-        )
-    layer = layers[0]
-    shape = [int(length) for length in layer.dims.d[: layer.dims.numDims]]
-    if layer.dataType != float_type:
-        raise ModelError(
-            f"{expected}, found {layer.layerName} of data type {layer.dataType}: export the model with an FP32 output "
-            "(precision: fp16 in module.yml is fine, it concerns the layers inside)"
-        )
-    dimension = int(np.prod(shape)) if shape else 0
-    if dimension < 2 or dimension != max(shape):
-        raise ModelError(f"{expected}, found {layer.layerName} of shape {shape}: one vector per person is needed")
-    return dimension
-
-
 def _box(obj: Any) -> tuple[float, float, float, float]:
     """The box that Savant takes for the object's (nvds_get_obj_bbox); nvinfer's preprocessing may move rect_params."""
     box = obj.tracker_bbox_info.org_bbox_coords
@@ -139,11 +119,25 @@ def _box(obj: Any) -> tuple[float, float, float, float]:
     return box.left, box.top, box.width, box.height
 
 
-def _tensor(pyds: Any, obj: Any, gie_uid: int) -> int:
+def _tensor_meta(pyds: Any, obj: Any, gie_uid: int) -> Any:
     for user_meta in nodes(obj.obj_user_meta_list, pyds.NvDsUserMeta.cast):
         if user_meta.base_meta.meta_type == pyds.NVDSINFER_TENSOR_OUTPUT_META:
             tensor_meta = pyds.NvDsInferTensorMeta.cast(user_meta.user_meta_data)
             if tensor_meta.unique_id == gie_uid:
-                pointers = ctypes.cast(pyds.get_ptr(tensor_meta.out_buf_ptrs_dev), ctypes.POINTER(ctypes.c_void_p))
-                return pointers[0] or 0
-    return 0
+                return tensor_meta
+    return None
+
+
+def _first_output(pyds: Any, tensor_meta: Any) -> int:
+    """Where on the device the first output lies."""
+    pointers = ctypes.cast(pyds.get_ptr(tensor_meta.out_buf_ptrs_dev), ctypes.POINTER(ctypes.c_void_p))
+    return pointers[0] or 0
+
+
+def _layers(tensor_meta: Any) -> tuple[OutputLayer, ...]:
+    layers = [tensor_meta.output_layers_info(index) for index in range(tensor_meta.num_output_layers)]
+    return tuple(OutputLayer(str(layer.layerName), int(layer.dataType), _shape(layer.inferDims)) for layer in layers)
+
+
+def _shape(dims: Any) -> tuple[int, ...]:
+    return tuple(int(length) for length in dims.d[: dims.numDims])
