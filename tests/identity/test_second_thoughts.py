@@ -151,7 +151,7 @@ def test_a_merge_is_told_and_everybody_follows():
     site.known(2, "b", 20, 30, X)
     site.gallery.crops_seen[:2] = (3, 4)
     leaving = site.holds(site.appears("c", 7, 40, X), 2)
-    site.core._lose(leaving, site.engine)
+    site.core._course._lose(leaving)
     site.core._reconsider(site.engine)
     [merged] = [e for e in site.core.take_events() if e.kind is EventKind.MERGED]
     assert (merged.global_id, merged.other_id) == (2, 1)
@@ -167,7 +167,7 @@ def test_an_ablation_thinks_once():
     site = Site(tuning=Tuning(second_thoughts=False))
     site.known(1, "a", 0, 10, X)
     site.known(2, "b", 20, 30, X)
-    site.core._lose(site.holds(site.appears("c", 7, 40, X), 2), site.engine)
+    site.core._course._lose(site.holds(site.appears("c", 7, 40, X), 2))
     site.core._reconsider(site.engine)
     assert site.gallery.size == 2
 
@@ -179,7 +179,7 @@ def test_two_who_were_here_together_do_not_both_become_a_third():
     site.known(2, "b", 20, 30, X)
     site.known(3, "b", 21, 31, X)
     for track_id, global_id in ((7, 2), (8, 3)):
-        site.core._lose(site.holds(site.appears("c", track_id, 40 + global_id, X), global_id), site.engine)
+        site.core._course._lose(site.holds(site.appears("c", track_id, 40 + global_id, X), global_id))
     site.core._reconsider(site.engine)
     assert sorted(site.gallery.global_ids[: site.gallery.size].tolist()) in ([1, 2], [1, 3])
 
