@@ -153,6 +153,16 @@ def test_a_camera_that_site_yml_lacks_is_told_once_and_the_others_get_their_answ
     assert runner.troubles.counts == {("camera refused", "roof"): 1}
 
 
+def test_identify_gets_all_cameras_of_a_moment_at_once(site_file, monkeypatch):
+    """Two people seen at once are never one: only who sees both frames can know."""
+    resolver, asked = shared.resolver_for(site_file), []
+    resolve = resolver.resolve
+    monkeypatch.setattr(resolver, "resolve", lambda batch: asked.append([s.camera for s in batch]) or resolve(batch))
+    scene = Scene()
+    run(scene.runner(Identify(str(site_file), "person_reid")), scene, [1], [1])
+    assert asked == [["door", "hall"]]
+
+
 def test_a_broken_model_costs_the_embeddings_and_not_the_tracks(site_file):
     def gather(_arrays):
         raise ModelError("person_reid: expected one output layer (D,) of FP32, found 2")
