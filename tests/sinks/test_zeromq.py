@@ -234,6 +234,12 @@ def test_addresses_that_cannot_be_used_are_named(open_sink, address):
     assert address in str(error.value)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_the_port_that_was_found_is_told(open_sink, host):
+    sink = open_sink(f"tcp://{host}:*")
+    assert re.fullmatch(rf"pub\+bind:tcp://{re.escape(host)}:\d+", sink.address)
+
+
 def test_a_port_that_is_taken(open_sink):
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OutputError, match="in use"):
         open_sink(f"tcp://127.0.0.1:{taken.getsockname()[1]}")

@@ -103,7 +103,7 @@ class ZeroMqSink:
             (zmq.SNDHWM, queue_messages),
             (zmq.MAXMSGSIZE, _LONGEST_INCOMING_BYTES),
             (zmq.XPUB_NODROP, 1),
-            (zmq.IPV6, 1),
+            (zmq.IPV6, int("[" in endpoint)),  # else 127.0.0.1 would be bound, and shown, as an IPv6 address
         ):
             self._socket.setsockopt(option, value)
         if mode == "bind":
