@@ -171,10 +171,15 @@ class NvDsObjectMeta(_Structure):
         ("obj_label", c.c_char * 128),
         ("classifier_meta_list_", c.c_void_p),
         ("obj_user_meta_list_", c.c_void_p),
-        ("misc_obj_info", c.c_int64 * 4),
+        ("misc_obj_info_", c.c_int64 * 4),
         ("reserved", c.c_int64 * 4),
     ]
     obj_user_meta_list = _link("obj_user_meta_list_")
+
+    @property
+    def misc_obj_info(self) -> np.ndarray:
+        """As pyds shows it: numbers of 32 bits."""
+        return np.ctypeslib.as_array(self.misc_obj_info_).view(np.int32)[:4]
 
 
 class NvDsUserMeta(_Structure):
@@ -243,13 +248,19 @@ class Memory:
         return self._append(self.batch, "frame_meta_list_", frame)
 
     def object(
-        self, frame: NvDsFrameMeta, track: int = UNTRACKED, box: Sequence[float] = (10, 20, 30, 90), **values: Any
+        self,
+        frame: NvDsFrameMeta,
+        track: int = UNTRACKED,
+        box: Sequence[float] = (10, 20, 30, 90),
+        misc: Sequence[int] = (0, 0, 0, 0),
+        **values: Any,
     ) -> NvDsObjectMeta:
-        """A person that the detector has found; fields by name."""
+        """A person that the detector has found; misc: misc_obj_info; fields by name."""
         obj = self.keep(NvDsObjectMeta(unique_component_id=7, object_id=track, confidence=0.75, **values))
         obj.detector_bbox_info.org_bbox_coords = NvBboxCoords(*box)
         obj.rect_params = NvOSDRectParams(1, 2, 3, 4)
         obj.obj_label = b"person_detector.person"
+        obj.misc_obj_info[:] = misc
         obj.reserved[:] = [-1] * 4
         frame.num_obj_meta += 1
         return self._append(frame, "obj_meta_list_", obj)

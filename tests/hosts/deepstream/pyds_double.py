@@ -68,7 +68,8 @@ class NvDsObjectMeta(_Castable):
         self.rect_params = _rect(1.0, 2.0, 3.0, 4.0)
         self.detector_bbox_info = SimpleNamespace(org_bbox_coords=_rect(*box))
         self.tracker_bbox_info = SimpleNamespace(org_bbox_coords=_rect())
-        self.misc_obj_info = np.zeros(4, np.int64)
+        # As pyds shows it, whatever the header says.
+        self.misc_obj_info = np.zeros(4, np.int32)
         self.user_metas: list[Any] = []
         self.parent = None
 

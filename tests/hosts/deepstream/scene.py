@@ -18,6 +18,7 @@ from savant_reid.hosts.deepstream.frames import Embedded
 from savant_reid.hosts.deepstream.meters import Meters
 from savant_reid.hosts.deepstream.pyds_batch import PydsReader
 from savant_reid.hosts.deepstream.runner import Runner
+from savant_reid.hosts.deepstream.troubles import Troubles
 from savant_reid.hosts.plugin import Plugin
 from tests.hosts.deepstream import pyds_double as pyds
 
@@ -111,7 +112,7 @@ class Scene:
             self.bridge,
             element,
             lambda _: self.video_frames,
-            logging.getLogger("test"),
+            Troubles(logging.getLogger("test"), element),
             meters,
             PydsReader(pyds),
             **options,
@@ -150,8 +151,10 @@ class Scene:
             if not box.width > 0:
                 raise ValueError("No valid bounding box found in Deepstream meta information.")
             obj.misc_obj_info[0] = 1
-            key = (frame.source_id, frame.frame_num, obj.obj_label, box.left, box.top, box.width, box.height)
-            obj.misc_obj_info[1] = hash(key)
+            key = hash((frame.source_id, frame.frame_num, obj.obj_label, box.left, box.top, box.width, box.height))
+            # As NumPy 1.26, which Savant needs, writes 64 bits into 32: the lower ones. The first to ask gets all.
+            obj.misc_obj_info[1] = np.array(key).astype(np.int32)
+            return key
         return int(obj.misc_obj_info[1])
 
 

@@ -36,7 +36,9 @@ def place(structure: type, name: str) -> tuple[int, int]:
 def test_every_field_lies_where_the_whole_structure_has_it(ours, theirs):
     assert ours.itemsize == ctypes.sizeof(theirs)
     for name, (dtype, offset, *_) in ours.fields.items():
-        assert (offset, dtype.itemsize) == place(theirs, name), name
+        there, size = place(theirs, name)
+        # pyds shows its first half only.
+        assert (offset, dtype.itemsize) == (there, size // 2 if name == "misc_obj_info" else size), name
 
 
 def test_the_double_is_as_large_as_deepstreams_structures():

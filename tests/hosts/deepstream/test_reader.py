@@ -28,8 +28,7 @@ def batch() -> Memory:
         frame = memory.frame(pad)
         frame.batch_id += 70
         people = [
-            memory.object(frame, FIRST + 10 * pad + place, class_id=5, misc_obj_info=(1, 50 + place, 8, 9))
-            for place in range(3)
+            memory.object(frame, FIRST + 10 * pad + place, class_id=5, misc=(1, 50 + place, 8, 9)) for place in range(3)
         ]
         memory.user_meta(people[0], 5000)
         memory.tensors(people, [("embedding", np.full((3, 8), pad, np.float32))])
@@ -162,3 +161,10 @@ def test_a_nan_is_no_difference():
     confirm_batch(pyds, memory.batch, REID)
     arrays = read_batch(pyds, memory.batch, REID)
     assert selfcheck.difference(arrays, read_batch(pyds, memory.batch, REID)) is None
+
+
+def test_a_batch_that_pyds_cannot_read_either_is_no_reason_to_give_way():
+    watched = Watched()
+    with pytest.raises(AttributeError):
+        watched.reader.read(None, None, REID)
+    assert (watched.told, watched.reader.fast) == ([], True)

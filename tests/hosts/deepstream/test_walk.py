@@ -28,7 +28,7 @@ def three_cameras(memory: Memory) -> list:
     """Frames of pads 4, 2 and 9, the second without anybody."""
     first, _, last = memory.frame(4), memory.frame(2, (640, 360)), memory.frame(9)
     return [
-        memory.object(first, 11, (1, 2, 3, 4), misc_obj_info=(1, 77, 0, 0)),
+        memory.object(first, 11, (1, 2, 3, 4), misc=(1, -77, 5, 6)),
         memory.object(first, class_id=2),
         memory.object(last, 2**40 + 5, (5.5, 6, 70, 180)),
     ]
@@ -49,7 +49,7 @@ def test_all_frames_and_objects_in_their_order(walker):
     assert arrays.component_ids.tolist() == [7, 7, 7]
     assert arrays.boxes.tolist() == [[1, 2, 3, 4], [10, 20, 30, 90], [50, 60, 7, 8]]
     assert arrays.confidences.tolist() == [0.75] * 3
-    assert arrays.uids.tolist() == [77, 0, 0]
+    assert arrays.uids.tolist() == [-77, 0, 0]
     assert not arrays.tensors.any()
     assert arrays.layers == ()
     assert difference(arrays, read_batch(pyds, memory.batch, REID)) is None

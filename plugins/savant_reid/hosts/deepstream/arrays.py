@@ -28,8 +28,8 @@ class BatchArrays:
     reading does not know them. class_ids, component_ids: (n,) int32. track_ids: (n,) uint64, UNTRACKED where there is
     none. boxes: (n, 4) float32 ltwh, pixels of the muxer's frame, the box that Savant takes: the tracker's where it has
     an extent, else the detector's. confidences: (n,) float32, of the detector. uids: (n,) int64, Savant's key of an
-    object (misc_obj_info[1]), 0 where Savant has given it none yet. tensors: (n,) uint64, where on the device the
-    object's output of the re-ID model lies; 0 where it has none.
+    object (pyds' misc_obj_info[1]: 32 bits with a sign), 0 where Savant has given it none yet. tensors: (n,) uint64,
+    where on the device the object's output of the re-ID model lies; 0 where it has none.
     frame_addresses: (f,) uint64, of the NvDsFrameMeta. pad_indices, batch_ids: (f,) int64. frame_sizes: (f, 2) int64,
     width and height in pixels. layers: the outputs of the re-ID model, none where no object has a tensor; the first is
     what tensors point at.

@@ -60,7 +60,9 @@ class Batch:
         for row in np.flatnonzero(uids == 0).tolist():
             frame_meta, obj = self._object(row)
             try:
-                uids[row] = self._bridge.object_uid(frame_meta, obj)
+                self._bridge.object_uid(frame_meta, obj)
+                # Savant returns a new key with 64 bits; what it finds under it from now on are those that were kept.
+                uids[row] = obj.misc_obj_info[pyds_batch.UID_AT]
             except Exception as error:  # whatever Savant raises: one object's trouble
                 failed.append((row, error))
         return failed

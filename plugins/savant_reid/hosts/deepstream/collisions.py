@@ -1,7 +1,8 @@
 """No two objects of a frame may carry one key: Savant's output conversion would drop the whole batch.
 
 Savant's key (uid) of an object is a hash of source, frame number, label and box, and becomes the object's id in the
-message. Two objects with the same label and an identical box thus collide, and savant-rs refuses the second one.
+message. Two objects with the same label and an identical box thus collide, and savant-rs refuses the second one. So do
+two whose hashes agree in the 32 bits that pyds' misc_obj_info keeps of them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_BITS = 2**63
+_HALF = 2**31
 
 
 def colliding(frame_of: NDArray[np.int64], uids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -21,10 +22,10 @@ def colliding(frame_of: NDArray[np.int64], uids: NDArray[np.int64]) -> NDArray[n
 
 
 def another_key(uid: int, taken: set[int]) -> int:
-    """A key that is not among those taken: 64 bits with a sign, never 0, the same for the same question."""
+    """A key that is not among those taken: 32 bits with a sign, never 0, the same for the same question."""
     step = 1
     while True:
-        key = (hash((uid, step)) + _BITS) % (2 * _BITS) - _BITS
+        key = (hash((uid, step)) + _HALF) % (2 * _HALF) - _HALF
         if key and key not in taken:
             return key
         step += 1

@@ -42,7 +42,8 @@ FRAME_META = _structure(
     obj_meta_list=(104, POINTER),
 )
 
-# The two boxes are NvDsComp_BboxInfo: left, top, width, height.
+# The two boxes are NvDsComp_BboxInfo: left, top, width, height. misc_obj_info is 4 numbers of 64 bits in C, of which
+# pyds shows the first two as 4 of 32 (bindnvdsmeta.cpp, 1.1.8 to 1.2.0); Savant writes through pyds.
 OBJECT_META = _structure(
     544,
     unique_component_id=(48, "<i4"),
@@ -52,7 +53,7 @@ OBJECT_META = _structure(
     tracker_bbox_info=(80, ("<f4", 4)),
     confidence=(96, "<f4"),
     obj_user_meta_list=(472, POINTER),
-    misc_obj_info=(480, ("<i8", 4)),
+    misc_obj_info=(480, ("<i4", 4)),
 )
 
 # base_meta.meta_type.

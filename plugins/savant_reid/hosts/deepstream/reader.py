@@ -42,9 +42,10 @@ class CheckedReader:
             if self._objects_left or (gie_uid is not None and self._tensors_left):
                 return self._checked(batch_meta, gie_uid)
             return self._fast(batch_meta, gie_uid)
-        except Exception as error:  # whatever it is: pyds knows better
+        except Exception as error:  # whatever it is, pyds knows better; where pyds fails too, it is the batch's fault
+            arrays = pyds_batch.read_batch(self._pyds, batch_meta, gie_uid)
             self._give_way(f"{type(error).__name__}: {error}")
-            return pyds_batch.read_batch(self._pyds, batch_meta, gie_uid)
+            return arrays
 
     def write_class_ids(
         self, batch_meta: Any, arrays: BatchArrays, rows: NDArray[np.int64], values: NDArray[np.int32]
