@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -115,6 +115,21 @@ class Gatherer:
         if rows > self._rows:
             self._rows = max(ROOM, 1 << (rows - 1).bit_length())
             self._room = self._device.reserve(self._rows, self._dimension)
+
+
+class LateGatherer:
+    """A Gatherer that asks for its device when there is something to copy: a module starts without."""
+
+    def __init__(self, device: Callable[[], Device], model: str) -> None:
+        self._device = device
+        self._model = model
+        self._gatherer: Gatherer | None = None
+
+    def __call__(self, arrays: BatchArrays) -> Embedded:
+        """Raises ModelError where the model's output is not (D,) of FP32, and whatever the device raises."""
+        if self._gatherer is None:
+            self._gatherer = Gatherer(self._device(), self._model)
+        return self._gatherer(arrays)
 
 
 def runs(addresses: NDArray[np.uint64], width: int) -> list[tuple[int, int, int]]:

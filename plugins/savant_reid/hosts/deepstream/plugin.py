@@ -7,11 +7,13 @@ from typing import Any
 from savant.deepstream.pyfunc import NvDsPyFuncPlugin
 
 from savant_reid.hosts.deepstream.bridge import savant_bridge
+from savant_reid.hosts.deepstream.gather import CudaMemory, LateGatherer
 from savant_reid.hosts.deepstream.hosted import instance_of
 from savant_reid.hosts.deepstream.meters import Meters
 from savant_reid.hosts.deepstream.model_identity import model_of_element
-from savant_reid.hosts.deepstream.pyds_batch import PydsReader
+from savant_reid.hosts.deepstream.reader import CheckedReader
 from savant_reid.hosts.deepstream.runner import Runner
+from savant_reid.hosts.deepstream.troubles import Troubles
 from savant_reid.hosts.deepstream.versions import version_warnings
 from savant_reid.hosts.plugin import Plugin
 
@@ -36,16 +38,23 @@ class DeepStreamPlugin(NvDsPyFuncPlugin):  # type: ignore[misc]
         model = model_of_element(self.gst_element, self._plugin.embedding_model)
         if model is not None:
             self._plugin.accept_model(model)
-        bridge, element = savant_bridge(), self.gst_element.get_name()
-        meters = Meters(bridge, element, self.metrics, self._metrics_exporter)
-        pipeline = self._video_pipeline
-        reader = PydsReader(bridge.pyds)
-        runner = Runner(
-            self._plugin, bridge, element, lambda batch: pipeline.get_batch(batch)[0], self.logger, meters, reader
-        )
-        runner.start()
-        self._runner = runner
+        self._runner = self._make_runner()
+        self._runner.start()
         return True
+
+    def _make_runner(self) -> Runner:
+        bridge, element, pipeline = savant_bridge(), self.gst_element.get_name(), self._video_pipeline
+        troubles = Troubles(self.logger, element)
+        return Runner(
+            self._plugin,
+            bridge,
+            element,
+            lambda batch: pipeline.get_batch(batch)[0],
+            troubles,
+            Meters(bridge, element, self.metrics, self._metrics_exporter),
+            CheckedReader(bridge.pyds, lambda why: troubles.note("slow reading", "-", "-", why)),
+            LateGatherer(CudaMemory, self._plugin.embedding_model) if self._plugin.embedding_model else None,
+        )
 
     def on_stop(self) -> bool:
         if self._runner is not None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from savant_reid.errors import ModelError
 from savant_reid.hosts.deepstream.arrays import BatchArrays, Reader
 from savant_reid.hosts.deepstream.batch import Batch
 from savant_reid.hosts.deepstream.bridge import Bridge, model_id, people_ids
@@ -29,8 +27,8 @@ PUBLISH_EVERY = 16
 class Runner:
     """One plugin of one element.
 
-    element: its name in the module, for logs, metrics and epochs. get_frames: see Heads. reader: of the metadata.
-    gather: copies a batch's embeddings; None where none are read.
+    element: its name in the module, for logs, metrics and epochs. get_frames: see Heads. troubles: notes what goes
+    wrong. reader: of the metadata. gather: copies a batch's embeddings; None where none are read.
     """
 
     def __init__(
@@ -39,13 +37,14 @@ class Runner:
         bridge: Bridge,
         element: str,
         get_frames: Callable[[int], Any],
-        log: logging.Logger,
+        troubles: Troubles,
         meters: Meters,
         reader: Reader,
         gather: Callable[[BatchArrays], Embedded] | None = None,
     ) -> None:
         self.plugin = plugin
-        self.troubles = Troubles(log, element, lambda kind, camera: meters.add("reid_troubles", 1, camera, kind))
+        self.troubles = troubles
+        troubles.on_count = lambda kind, camera: meters.add("reid_troubles", 1, camera, kind)
         self._bridge = bridge
         self._meters = meters
         self._reader = reader
@@ -147,7 +146,7 @@ class Runner:
             return Embedded.none(len(arrays))
         try:
             return self._gather(arrays)
-        except ModelError as error:  # said once and counted: tracks go on, nobody is recognised
+        except Exception as error:  # a wrong model, a device that fails: tracks go on, nobody is recognised
             self.troubles.note("embeddings", "-", "-", error)
             return Embedded.none(len(arrays))
 

@@ -13,18 +13,16 @@ class Troubles:
     counts: by (kind, camera). on_count: told of each, for metrics.
     """
 
-    def __init__(
-        self, log: logging.Logger, element: str, on_count: Callable[[str, str], None] = lambda _kind, _camera: None
-    ) -> None:
+    def __init__(self, log: logging.Logger, element: str) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.on_count: Callable[[str, str], None] = lambda _kind, _camera: None
         self._log = log
         self._element = element
-        self._on_count = on_count
 
     def note(self, kind: str, camera: str, frame: int | str, what: str | BaseException) -> None:
         """kind: a word for metrics. camera, frame: where it happened, '-' where that is not known."""
         self.counts[kind, camera] += 1
-        self._on_count(kind, camera)
+        self.on_count(kind, camera)
         times = self.counts[kind, camera]
         if times & (times - 1) == 0:
             error = what if isinstance(what, BaseException) else None
