@@ -123,11 +123,10 @@ class Runner:
 
     def _run(self, batch: Batch, heads: Sequence[Head]) -> None:
         rows, starts, left_out = people_rows(batch.arrays, self._people)
+        write = self._writer(batch)
         self._meters.add("reid_left_out", left_out)
         frames = [
-            DeepStreamFrame(
-                head, rows[starts[head.index] : starts[head.index + 1]], seen, batch.park, self._writer(batch)
-            )
+            DeepStreamFrame(head, rows[starts[head.index] : starts[head.index + 1]], seen, batch.park, write)
             for head, seen in zip(
                 heads, sightings_of(batch.arrays, heads, rows, starts, self._embedded(batch.arrays)), strict=True
             )
