@@ -105,6 +105,8 @@ def test_a_name_without_a_row_is_told_with_those_there_are(monkeypatch: pytest.M
     )
     monkeypatch.delenv("SAVANT_REID_DETECTOR")
     assert "expected one of nvsort, nvdcf, nvdeepsort" in refusal(tracker="/opt/my/tracker.yml")
+    assert refusal(detector="person-reid-demo").endswith("'person-reid-demo'; it is a row of parameters.embedders")
+    assert "module.yml: parameters.embedder (overridden with 'null'): expected one of " in refusal(embedder=None)
 
 
 def test_a_card_without_a_row_is_pointed_at(tmp_path: Path) -> None:
@@ -249,6 +251,11 @@ def test_the_module_keeps_to_what_both_hosts_understand() -> None:
         assert json.loads(json.dumps(pyfunc.kwargs)) == pyfunc.kwargs
     assert module.embedder is not None
     assert module.elements[-1].kwargs["embedding_model"] == module.embedder.name  # type: ignore[attr-defined]
+
+
+def test_nothing_is_asked_of_pypi_that_is_something_else_there() -> None:
+    """Savant, pyds and the savant-rs that fits come with Savant's images; PyPI's first two are other projects."""
+    assert not re.search(r'"(savant|pyds|savant[-_]rs)["\s<>=~!\[;]', (ROOT / "pyproject.toml").read_text())
 
 
 def test_nvinfers_files_say_the_precision_and_leave_embeddings_on_the_gpu() -> None:

@@ -28,7 +28,8 @@ CARD = "card.yml"
 def check_tables(config: Any, lines: YamlLines, problems: Problems) -> None:
     """Each named row must be there, and all rows have the keys that are used. config: the module before resolving."""
     raw = OmegaConf.to_container(config, resolve=False)
-    for alias, table_name, key in _choices(raw):
+    choices = list(_choices(raw))
+    for alias, table_name, key in choices:
         table = _plain(config, table_name)
         if not isinstance(table, Mapping) or not table or not all(isinstance(row, Mapping) for row in table.values()):
             problems.add(tuple(table_name.split(".")), f"expected a table, rows by name, found {table!r}")
@@ -45,7 +46,9 @@ def check_tables(config: Any, lines: YamlLines, problems: Problems) -> None:
         if chosen not in table:
             names = ", ".join(map(str, table))
             text = f"expected one of {names} (the rows of {table_name}), found {chosen!r}"
-            problems.add(tuple(key.split(".")), text + _hint(config, lines.path.parent, chosen))
+            others = [other for _, other, _ in choices if chosen in (_plain(config, other) or ())]
+            hint = f"; it is a row of {others[0]}" if others else _hint(config, lines.path.parent, chosen)
+            problems.add(tuple(key.split(".")), text + hint)
 
 
 def _choices(node: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
