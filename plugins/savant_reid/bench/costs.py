@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from savant_reid.bench import passing, search
+from savant_reid.bench import host, passing, search
 from savant_reid.bench.engine import EngineRun, run_engine
 from savant_reid.bench.gatherer import RowGatherer
 from savant_reid.bench.presets import PresetSource
@@ -28,7 +28,7 @@ PASSING, CAPACITY = 5_000, 500
 def measure(load_seconds: float = LOAD_SECONDS, people: int = PASSING) -> list[Figure]:
     """All figures that are there, each {what, value, unit, target, baseline …}."""
     figures = [*_under_load(load_seconds), memory_with_people_passing(people)]
-    return [*figures, *search.measure()]
+    return [*figures, *host.measure(), *search.measure()]
 
 
 def _under_load(seconds: float) -> list[Figure]:

@@ -9,7 +9,7 @@ from savant_reid.errors import ModelError
 from savant_reid.hosts.deepstream.arrays import BatchArrays, OutputLayer
 from savant_reid.hosts.deepstream.gather import ROOM, Gatherer, HostMemory, dimension_of, runs
 from savant_reid.hosts.deepstream.pyds_batch import read_batch
-from tests.hosts.deepstream.memory_double import REID, Memory, pyds
+from savant_reid.testing.deepstream_memory import REID, Memory, pyds
 
 HALF, FLOAT = 1, 0
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from savant_reid.hosts.deepstream import layout
-from tests.hosts.deepstream import memory_double as double
+from savant_reid.testing import deepstream_structures as double
 
 STRUCTURES = [
     (layout.GLIST, double.GList),
@@ -51,6 +51,6 @@ def test_the_double_is_as_large_as_deepstreams_structures():
 
 
 def test_numbers_keep_their_sign_and_width():
-    obj = double.NvDsObjectMeta(class_id=-1, object_id=double.UNTRACKED)
+    obj = double.NvDsObjectMeta(class_id=-1, object_id=2**64 - 1)
     found = np.frombuffer(obj, layout.OBJECT_META)[0]
     assert (found["class_id"], found["object_id"]) == (-1, 2**64 - 1)

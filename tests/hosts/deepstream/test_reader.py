@@ -15,8 +15,8 @@ from savant_reid.hosts.deepstream.pyds_batch import read_batch
 from savant_reid.hosts.deepstream.reader import CHECKED_BATCHES, CheckedReader
 from savant_reid.hosts.deepstream.selfcheck import WrongLayout, confirm_batch, difference
 from savant_reid.hosts.deepstream.walk import walk
-from tests.hosts.deepstream import memory_double
-from tests.hosts.deepstream.memory_double import REID, Memory, pyds
+from savant_reid.testing import deepstream_structures
+from savant_reid.testing.deepstream_memory import REID, Memory, pyds
 
 FIRST = 2**40 + 2**33
 
@@ -100,8 +100,8 @@ def shifted(structure: np.dtype, field: str) -> np.dtype:
 @pytest.mark.parametrize(("structure", "field"), FIELDS)
 def test_a_field_that_lies_elsewhere_is_found_before_anything_is_followed(monkeypatch, structure, field):
     memory = batch()
-    obj = memory_double.NvDsObjectMeta.from_address(int(walk(memory.address, REID).objects[0]))
-    obj.tracker_bbox_info.org_bbox_coords = memory_double.NvBboxCoords(1, 2, 3, 4)
+    obj = deepstream_structures.NvDsObjectMeta.from_address(int(walk(memory.address, REID).objects[0]))
+    obj.tracker_bbox_info.org_bbox_coords = deepstream_structures.NvBboxCoords(1, 2, 3, 4)
     confirm_batch(pyds, memory.batch, REID)
     monkeypatch.setattr(layout, structure, shifted(getattr(layout, structure), field))
     with pytest.raises(WrongLayout, match=rf"\.{field}: pyds says .*, found "):
@@ -157,7 +157,9 @@ def test_class_ids_are_written_where_they_are_read(checked):
 
 def test_a_nan_is_no_difference():
     memory = batch()
-    memory_double.NvDsObjectMeta.from_address(int(walk(memory.address, REID).objects[0])).confidence = float("nan")
+    deepstream_structures.NvDsObjectMeta.from_address(int(walk(memory.address, REID).objects[0])).confidence = float(
+        "nan"
+    )
     confirm_batch(pyds, memory.batch, REID)
     arrays = read_batch(pyds, memory.batch, REID)
     assert selfcheck.difference(arrays, read_batch(pyds, memory.batch, REID)) is None

@@ -12,7 +12,8 @@ from savant_reid.hosts.deepstream.memory import BrokenList
 from savant_reid.hosts.deepstream.pyds_batch import read_batch
 from savant_reid.hosts.deepstream.selfcheck import difference
 from savant_reid.hosts.deepstream.walk import NO_MODEL, arrays_of, walk
-from tests.hosts.deepstream.memory_double import OTHER_MODEL, REID, GList, Memory, NvBboxCoords, pyds
+from savant_reid.testing.deepstream_memory import OTHER_MODEL, REID, Memory, pyds
+from savant_reid.testing.deepstream_structures import GList, NvBboxCoords
 
 
 @pytest.fixture(params=[walk], ids=["plain"])

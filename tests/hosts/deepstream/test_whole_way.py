@@ -17,7 +17,7 @@ from savant_reid.hosts.deepstream.troubles import Troubles
 from savant_reid.pyfuncs import shared
 from savant_reid.pyfuncs.gate import Gate
 from savant_reid.pyfuncs.identify import Identify
-from tests.hosts.deepstream.memory_double import REID, Memory, pyds
+from savant_reid.testing.deepstream_memory import REID, Memory, pyds
 from tests.hosts.deepstream.scene import DETECTOR, FRAME_NS, START_NS, Scene
 from tests.identity.scenes import People
 

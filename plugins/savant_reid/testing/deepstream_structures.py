@@ -1,22 +1,15 @@
-"""DeepStream 7.0's metadata in real memory, and pyds over it.
+"""DeepStream 7.0's metadata structures, whole, in its headers' order, aligned by ctypes as a C compiler would.
 
-The structures are written here a second time, whole, in the order of DeepStream's headers and with the C compiler's
-alignment done by ctypes: where layout.py gives another place for a field than these, the tests fail.
+Written apart from hosts/deepstream/layout.py, so that a wrong offset there makes a test fail. Attributes are those of
+pyds.
 """
 
 from __future__ import annotations
 
 import ctypes as c
-from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-
-UNTRACKED = 2**64 - 1
-REID, OTHER_MODEL = 9, 3
-TENSOR_META_TYPE = 12
-FLOAT, HALF = 0, 1
 
 
 def _link(field: str) -> property:
@@ -217,116 +210,3 @@ class NvDsInferTensorMeta(_Structure):
 
     def output_layers_info(self, index: int) -> NvDsInferLayerInfo:
         return NvDsInferLayerInfo.from_address(self.output_layers_info_ + index * c.sizeof(NvDsInferLayerInfo))
-
-
-class Memory:
-    """One batch. Everything that it points at lives as long as this does."""
-
-    def __init__(self) -> None:
-        self._kept: list[Any] = []
-        self._lists: dict[tuple[int, str], list[GList]] = {}
-        self.batch = self.keep(NvDsBatchMeta(max_frames_in_batch=16))
-
-    def keep(self, thing: Any) -> Any:
-        self._kept.append(thing)
-        return thing
-
-    def frame(self, pad: int, size: tuple[int, int] = (1280, 720)) -> NvDsFrameMeta:
-        width, height = size
-        frame = self.keep(
-            NvDsFrameMeta(
-                pad_index=pad,
-                batch_id=self.batch.num_frames_in_batch,
-                source_id=pad + 100,
-                frame_num=-1,
-                buf_pts=2**63,
-                source_frame_width=width,
-                source_frame_height=height,
-            )
-        )
-        self.batch.num_frames_in_batch += 1
-        return self._append(self.batch, "frame_meta_list_", frame)
-
-    def object(
-        self,
-        frame: NvDsFrameMeta,
-        track: int = UNTRACKED,
-        box: Sequence[float] = (10, 20, 30, 90),
-        misc: Sequence[int] = (0, 0, 0, 0),
-        **values: Any,
-    ) -> NvDsObjectMeta:
-        """A person that the detector has found; misc: misc_obj_info; fields by name."""
-        obj = self.keep(NvDsObjectMeta(unique_component_id=7, object_id=track, confidence=0.75, **values))
-        obj.detector_bbox_info.org_bbox_coords = NvBboxCoords(*box)
-        obj.rect_params = NvOSDRectParams(1, 2, 3, 4)
-        obj.obj_label = b"person_detector.person"
-        obj.misc_obj_info[:] = misc
-        obj.reserved[:] = [-1] * 4
-        frame.num_obj_meta += 1
-        return self._append(frame, "obj_meta_list_", obj)
-
-    def user_meta(self, obj: NvDsObjectMeta, meta_type: int, data: int | None = None) -> NvDsUserMeta:
-        meta = self.keep(NvDsUserMeta(NvDsBaseMeta(meta_type=meta_type), data))
-        return self._append(obj, "obj_user_meta_list_", meta)
-
-    def tensors(
-        self, objects: Sequence[NvDsObjectMeta], layers: Sequence[tuple[str, np.ndarray]], model: int = REID
-    ) -> None:
-        """As nvinfer attaches one inference's outputs (attach_tensor_output_meta): layers: (name, (batch, ...))."""
-        for place, obj in enumerate(objects):
-            infos = self.keep((NvDsInferLayerInfo * len(layers))())
-            pointers = self.keep((c.c_void_p * len(layers))())
-            for index, (name, values) in enumerate(layers):
-                self.keep(values)
-                infos[index] = layer_info(name, values, index)
-                pointers[index] = values.ctypes.data + place * values[0].nbytes
-            meta = self.keep(
-                NvDsInferTensorMeta(
-                    unique_id=model,
-                    num_output_layers=len(layers),
-                    output_layers_info_=c.addressof(infos),
-                    out_buf_ptrs_host=1,
-                    out_buf_ptrs_dev=c.addressof(pointers),
-                )
-            )
-            self.user_meta(obj, TENSOR_META_TYPE, c.addressof(meta))
-
-    @property
-    def address(self) -> int:
-        return c.addressof(self.batch)
-
-    def _append(self, owner: Any, field: str, member: Any) -> Any:
-        nodes = self._lists.setdefault((c.addressof(owner), field), [])
-        node = self.keep(GList(data=c.addressof(member)))
-        if nodes:
-            nodes[-1].next_, node.prev_ = c.addressof(node), c.addressof(nodes[-1])
-        else:
-            setattr(owner, field, c.addressof(node))
-        nodes.append(node)
-        return member
-
-
-def layer_info(name: str, values: np.ndarray, index: int) -> NvDsInferLayerInfo:
-    shape = values.shape[1:]
-    return NvDsInferLayerInfo(
-        dataType={"f4": FLOAT, "f2": HALF}[values.dtype.str[1:]],
-        inferDims=NvDsInferDims(len(shape), (c.c_uint * 8)(*shape), values[0].size),
-        bindingIndex=index + 1,
-        layerName_=name.encode(),
-        buffer=0xDEAD,
-    )
-
-
-def _get_ptr(thing: Any) -> int:
-    return thing if isinstance(thing, int) else c.addressof(thing)
-
-
-# What this project takes from pyds.
-pyds = SimpleNamespace(
-    NVDSINFER_TENSOR_OUTPUT_META=TENSOR_META_TYPE,
-    NvDsFrameMeta=NvDsFrameMeta,
-    NvDsObjectMeta=NvDsObjectMeta,
-    NvDsUserMeta=NvDsUserMeta,
-    NvDsInferTensorMeta=NvDsInferTensorMeta,
-    get_ptr=_get_ptr,
-)
