@@ -82,17 +82,18 @@ class Memory:
         meta = self.keep(NvDsUserMeta(NvDsBaseMeta(meta_type=meta_type), data))
         return self._append(obj, "obj_user_meta_list_", meta)
 
-    def tensors(
-        self, objects: Sequence[NvDsObjectMeta], layers: Sequence[tuple[str, np.ndarray]], model: int = REID
-    ) -> None:
-        """As nvinfer attaches one inference's outputs (attach_tensor_output_meta): layers: (name, (batch, ...))."""
+    def tensors(self, objects: Sequence[NvDsObjectMeta], layers: Sequence[tuple[str, Any]], model: int = REID) -> None:
+        """As nvinfer attaches one inference's outputs (attach_tensor_output_meta). layers: (name, (batch, ...)).
+
+        The values are NumPy's or CuPy's, whose memory then is the device's.
+        """
         for place, obj in enumerate(objects):
             infos = self.keep((NvDsInferLayerInfo * len(layers))())
             pointers = self.keep((c.c_void_p * len(layers))())
             for index, (name, values) in enumerate(layers):
                 self.keep(values)
                 infos[index] = layer_info(name, values, index)
-                pointers[index] = values.ctypes.data + place * values[0].nbytes
+                pointers[index] = _address(values) + place * values[0].nbytes
             meta = self.keep(
                 NvDsInferTensorMeta(
                     unique_id=model,
@@ -117,6 +118,10 @@ class Memory:
             setattr(owner, field, c.addressof(node))
         nodes.append(node)
         return member
+
+
+def _address(values: Any) -> int:
+    return int(values.ctypes.data) if isinstance(values, np.ndarray) else int(values.data.ptr)
 
 
 def layer_info(name: str, values: np.ndarray, index: int) -> NvDsInferLayerInfo:

@@ -7,7 +7,7 @@ import pytest
 
 from savant_reid.errors import ModelError
 from savant_reid.hosts.deepstream.arrays import BatchArrays, OutputLayer
-from savant_reid.hosts.deepstream.gather import ROOM, Gatherer, HostMemory, dimension_of, runs
+from savant_reid.hosts.deepstream.gather import ROOM, CudaMemory, Gatherer, HostMemory, dimension_of, runs
 from savant_reid.hosts.deepstream.pyds_batch import read_batch
 from savant_reid.testing.deepstream_memory import REID, Memory, pyds
 
@@ -138,3 +138,33 @@ def test_nothing_is_copied_from_a_model_that_does_not_fit(gatherer, layers):
         with pytest.raises(ModelError):
             gatherer(read(memory))
     assert gatherer.copies == 0
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_buffers_are_copied_and_read_back_once():
+    cupy = pytest.importorskip("cupy", reason="cupy is not installed")
+    if not cupy.cuda.is_available():
+        pytest.skip("no GPU")
+    memory, values = Memory(), [vectors(32, 512), vectors(7, 512, seed=1)]
+    frame = memory.frame(0)
+    people = [memory.object(frame, place) for place in range(40)]
+    buffers = [cupy.asarray(one) for one in values]
+    for some, buffer in zip((people[:32], people[33:]), buffers, strict=True):
+        memory.tensors(some, [("embedding", buffer)])
+    gatherer = Gatherer(CountedCuda(), "person_reid")
+    for _ in range(2):
+        found = embeddings_of(memory, gatherer)
+        assert found[32] is None
+        assert np.array_equal([one for one in found if one is not None], np.concatenate(values))
+    assert (gatherer.copies, gatherer._device.fetched) == (4, 2)
+    for buffer in buffers:
+        buffer.fill(0)
+    assert not np.array(embeddings_of(memory, gatherer)[0]).any()
+
+
+class CountedCuda(CudaMemory):
+    fetched = 0
+
+    def fetch(self, array):
+        self.fetched += 1
+        return super().fetch(array)

@@ -64,7 +64,9 @@ class CudaMemory:
     def reserve(self, rows: int, dimension: int) -> Any:
         # Only into pinned memory does the read-back go without a copy in between.
         self._pinned = self._empty_pinned((rows, dimension), np.float32)
-        return self._cupy.empty((rows, dimension), np.float32)
+        # Under our stream, for CuPy's pool gives a block again only to the stream whose work on it may still run.
+        with self._stream:
+            return self._cupy.empty((rows, dimension), np.float32)
 
     def copy(self, target: Any, address: int) -> None:
         # No owner: fetch waits, so nothing outlives the batch whose metadata holds the buffer.
