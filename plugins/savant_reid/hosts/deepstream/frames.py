@@ -90,10 +90,12 @@ class DeepStreamFrame:
 
 
 def moments(frames: Sequence[DeepStreamFrame]) -> list[list[DeepStreamFrame]]:
-    """The frames in the order of time, at most one of each camera in each part.
+    """The frames in parts of at most one of each camera, a camera's own in the order of time.
 
     DeepStream's muxer may put several frames of one source into a batch (Savant's max_same_source_frames).
     """
+    if len({frame.camera for frame in frames}) == len(frames):
+        return [list(frames)]
     parts: list[list[DeepStreamFrame]] = []
     seen: Counter[str] = Counter()
     for frame in sorted(frames, key=lambda frame: (frame.time_ns, frame.head.frame_num)):

@@ -176,8 +176,9 @@ class Runner:
 
     def _count(self, frames: Sequence[DeepStreamFrame]) -> None:
         for frame in frames:
-            seen = frame.sightings()
-            self._meters.add("reid_frames", 1, frame.camera)
-            self._meters.add("reid_people", len(seen), frame.camera)
-            self._meters.add("reid_embeddings", int(np.count_nonzero(seen.embedding_of >= 0)), frame.camera)
-            self._meters.add("reid_held_back", frame.held_back, frame.camera)
+            seen, camera = frame.sightings(), frame.camera
+            self._meters.add("reid_frames", 1, camera)
+            self._meters.add("reid_people", len(seen), camera)
+            self._meters.add("reid_held_back", frame.held_back, camera)
+            if len(seen.embeddings):
+                self._meters.add("reid_embeddings", int(np.count_nonzero(seen.embedding_of >= 0)), camera)
