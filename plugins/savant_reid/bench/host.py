@@ -14,7 +14,7 @@ from savant_reid.hosts.deepstream.attributes import Attributes, Storage
 from savant_reid.hosts.deepstream.frames import Head, people_rows, sightings_of
 from savant_reid.hosts.deepstream.gather import Gatherer, HostMemory
 from savant_reid.hosts.deepstream.pyds_batch import nodes
-from savant_reid.hosts.deepstream.reader import CHECKED_BATCHES, CheckedReader
+from savant_reid.hosts.deepstream.reader import CHECKED_OBJECTS, CheckedReader
 from savant_reid.identity.types import Decision, Sightings, State
 from savant_reid.testing.deepstream_memory import REID, Memory, pyds
 
@@ -63,7 +63,7 @@ def _figure(cameras: int, people: int) -> Figure:
     memory = batch_of(cameras, people)
     objects, repeats = cameras * people, LARGE_REPEATS if cameras * people > LARGE else REPEATS
     reader, gatherer = CheckedReader(pyds, _refuse), Gatherer(HostMemory(), "person_reid")
-    for _ in range(CHECKED_BATCHES):
+    for _ in range(1 + CHECKED_OBJECTS // objects):
         reader.read(None, memory.batch, REID)
     heads = [Head(camera, f"camera {camera}", 1, 0, 0, None) for camera in range(cameras)]
     decisions = [Decision("door", row, row, State.CONFIRMED, 0.9) for row in range(objects)]

@@ -12,7 +12,7 @@ import pytest
 
 from savant_reid.hosts.deepstream import layout, selfcheck
 from savant_reid.hosts.deepstream.pyds_batch import read_batch
-from savant_reid.hosts.deepstream.reader import CHECKED_BATCHES, CheckedReader
+from savant_reid.hosts.deepstream.reader import CHECKED_OBJECTS, CHECKED_TENSORS, CheckedReader
 from savant_reid.hosts.deepstream.selfcheck import WrongLayout, confirm_batch, difference
 from savant_reid.hosts.deepstream.walk import walk
 from savant_reid.testing import deepstream_structures
@@ -35,6 +35,11 @@ def batch() -> Memory:
     return memory
 
 
+OBJECTS = 6
+# So many of these batches are read both ways.
+CHECKED = -(-CHECKED_OBJECTS // OBJECTS)
+
+
 class Watched:
     """A reader, what it told, and how often it has walked."""
 
@@ -53,7 +58,7 @@ class Watched:
 
 def test_checked_at_first_then_trusted(monkeypatch):
     watched, memory = Watched(), batch()
-    for _ in range(CHECKED_BATCHES):
+    for _ in range(CHECKED):
         assert not watched.read(memory).addresses.any()
     monkeypatch.setattr("savant_reid.hosts.deepstream.reader.pyds_batch", None)
     arrays = watched.read(memory)
@@ -65,13 +70,31 @@ def test_checked_at_first_then_trusted(monkeypatch):
 
 def test_batches_that_show_nothing_prove_nothing():
     watched, empty, memory = Watched(), Memory(), batch()
-    for _ in range(3 * CHECKED_BATCHES):
+    for _ in range(3 * CHECKED):
         watched.read(empty)
     assert not watched.read(memory).addresses.any()
-    for _ in range(3 * CHECKED_BATCHES):
+    for _ in range(CHECKED):
         watched.read(memory, None)
     assert watched.read(memory, None).addresses.all()
-    assert not watched.read(memory).addresses.any(), "tensors have not been looked at yet"
+
+
+def test_objects_that_carry_nothing_are_read_fast_while_tensors_are_still_to_be_seen(monkeypatch):
+    watched, memory, bare = Watched(), batch(), Memory()
+    frame = bare.frame(0)
+    for track in range(3):
+        bare.object(frame, track)
+    for _ in range(CHECKED):
+        watched.read(memory, None)
+    with monkeypatch.context() as patch:
+        patch.setattr("savant_reid.hosts.deepstream.reader.pyds_batch", None)
+        assert watched.read(bare).addresses.all()
+        assert watched.reader.fast
+    for _ in range(-(-CHECKED_TENSORS // OBJECTS)):
+        assert not watched.read(memory).addresses.any()
+    arrays = watched.read(memory)
+    assert arrays.addresses.all()
+    assert difference(arrays, read_batch(pyds, memory.batch, REID)) is None
+    assert watched.told == []
 
 
 FIELDS = [
@@ -142,7 +165,7 @@ def test_a_pyds_that_gives_no_addresses_is_used_as_it_is():
 @pytest.mark.parametrize("checked", [True, False])
 def test_class_ids_are_written_where_they_are_read(checked):
     watched, memory = Watched(), batch()
-    for _ in range(1 if checked else CHECKED_BATCHES + 1):
+    for _ in range(1 if checked else CHECKED + 1):
         arrays = watched.read(memory)
     rows, values = np.array([1, 4]), np.array([1 << 20, -3], np.int32)
     before = [ctypes.string_at(address, 544) for address in walk(memory.address, REID).objects.tolist()]

@@ -11,7 +11,7 @@ import pytest
 
 from savant_reid.hosts.deepstream.gather import Gatherer, HostMemory
 from savant_reid.hosts.deepstream.meters import Meters
-from savant_reid.hosts.deepstream.reader import CHECKED_BATCHES, CheckedReader
+from savant_reid.hosts.deepstream.reader import CheckedReader
 from savant_reid.hosts.deepstream.runner import Runner
 from savant_reid.hosts.deepstream.troubles import Troubles
 from savant_reid.pyfuncs import shared
@@ -21,7 +21,9 @@ from savant_reid.testing.deepstream_memory import REID, Memory, pyds
 from tests.hosts.deepstream.scene import DETECTOR, FRAME_NS, START_NS, Scene
 from tests.identity.scenes import People
 
-STEPS = 4 * CHECKED_BATCHES
+STEPS = 64
+# From here on all is read the fast way.
+CHECKED = 16
 
 
 @pytest.fixture
@@ -80,7 +82,9 @@ class Pipeline:
         return objects
 
 
-def test_people_are_embedded_when_due_and_each_carries_one_identity_for_ever(site_file):
+def test_people_are_embedded_when_due_and_each_carries_one_identity_for_ever(site_file, monkeypatch):
+    monkeypatch.setattr("savant_reid.hosts.deepstream.reader.CHECKED_OBJECTS", 4 * 8)
+    monkeypatch.setattr("savant_reid.hosts.deepstream.reader.CHECKED_TENSORS", 4)
     pipeline = Pipeline(site_file)
     for step in range(STEPS):
         objects = pipeline.step(step)
@@ -93,7 +97,8 @@ def test_people_are_embedded_when_due_and_each_carries_one_identity_for_ever(sit
     for runner in (pipeline.gate, pipeline.identify):
         assert not runner.troubles.counts
         assert runner._reader.fast
+        assert runner._reader.trusted
     seconds = STEPS * FRAME_NS * 1e-9
     each = [sum(person in due for due in pipeline.embedded) for person in range(4)]
     assert all(0 < count / seconds < 3 for count in each)
-    assert min(sum(p in due for due in pipeline.embedded[CHECKED_BATCHES:]) for p in range(4)) > 0
+    assert min(sum(p in due for due in pipeline.embedded[CHECKED:]) for p in range(4)) > 0

@@ -84,10 +84,14 @@ def _confirm(
 
 def _compare(what: str, found: np.void, known: dict[str, Any]) -> None:
     for name, value in known.items():
-        if not np.array_equal(
-            np.asarray(value, found[name].dtype), found[name], equal_nan=found[name].dtype.kind == "f"
-        ):
-            raise WrongLayout(f"{what}.{name}: pyds says {value}, found {found[name].tolist()}")
+        value_found = found[name].tolist()
+        if value_found != value and not _both_nan(value_found, value):
+            raise WrongLayout(f"{what}.{name}: pyds says {value}, found {value_found}")
+
+
+def _both_nan(one: Any, other: Any) -> bool:
+    """Of numbers, or of lists of them that are equal but for NaN."""
+    return np.array_equal(one, other, equal_nan=True)
 
 
 def _nodes(pyds: Any, head: Any, of_type: Any) -> Iterator[Any]:
