@@ -14,7 +14,7 @@ SAVANT_LOADER = "savant.base.pyfunc"
 def for_host(local_class: type) -> Any:
     """The class itself, or where Savant is loading: one that Savant takes and that runs an instance of it.
 
-    For subclasses of Plugin, for draw functions (with `draw`) and for output converters (callable).
+    A decorator for subclasses of Plugin, draw functions (with `draw`) and output converters (callable).
     """
     if SAVANT_LOADER not in sys.modules:
         return local_class

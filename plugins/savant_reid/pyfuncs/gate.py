@@ -16,7 +16,8 @@ MOST_SECONDS = 86_400.0
 MOST_EMBEDDINGS = 1_000.0
 
 
-class EmbeddingGatePlugin(Plugin):
+@for_host
+class Gate(Plugin):
     """kwargs: people, and those of identity.gate.GateSettings, all optional. Raises ConfigError for the wrong one."""
 
     def __init__(self, people: str = PEOPLE, **settings: float) -> None:
@@ -45,6 +46,3 @@ def _check(field: Field[float], value: object) -> None:
     number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or not 0 <= value <= most:  # type: ignore[arg-type, operator]
         raise ConfigError(f"gate: kwargs: {field.name}: expected {expected}, found {value!r}")
-
-
-Gate = for_host(EmbeddingGatePlugin)

@@ -16,7 +16,8 @@ from savant_reid.site_learned import load_learned
 from savant_reid.site_people import load_enrolment
 
 
-class IdentifyPlugin(Plugin):
+@for_host
+class Identify(Plugin):
     """site: path of site.yml. embedding_model: name of the element whose embeddings it reads; the host checks that it
     has one of that name. people: `element.label` of those whom it names."""
 
@@ -91,6 +92,3 @@ class IdentifyPlugin(Plugin):
 def _missing(site: str, unknown: Sequence[str], known: Iterable[str]) -> str:
     wanted = f"expected {', '.join(unknown)} among them, as frames come from there"
     return f"{site}: cameras: {wanted}; found {', '.join(known)}"
-
-
-Identify = for_host(IdentifyPlugin)

@@ -23,7 +23,8 @@ class Canvas(Protocol):
     def label(self, text: str, left: float, bottom: float, colour: Colour) -> None: ...
 
 
-class DecisionOverlay:
+@for_host
+class Overlay:
     """A box per person in the colour of the identity, solid when sure, dashed while not, with id and probability."""
 
     def draw(self, frame: FrameView, decisions: list[Decision], canvas: Canvas) -> None:
@@ -49,6 +50,3 @@ def identity_colour(global_id: int) -> Colour:
     hue = (global_id * GOLDEN) % 1.0
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.75, 0.95)
     return round(red * 255), round(green * 255), round(blue * 255)
-
-
-Overlay = for_host(DecisionOverlay)

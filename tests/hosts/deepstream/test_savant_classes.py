@@ -40,7 +40,7 @@ def test_without_savant_the_names_are_our_own_classes():
 def test_savant_gets_a_pyfunc_of_its_own_kind_under_our_name():
     gate = load(*GATE, every_s=3.0)
     assert isinstance(gate, NvDsPyFuncPlugin)
-    assert type(gate).__name__ == "EmbeddingGatePlugin"
+    assert type(gate).__name__ == "Gate"
     assert gate.logger.name == "savant_reid.pyfuncs.gate"
     assert not hasattr(gate, "every_s")
 
@@ -49,9 +49,9 @@ def test_savant_gets_a_pyfunc_of_its_own_kind_under_our_name():
     ("loading", "kwargs", "message"),
     [
         (GATE, {"evry_s": 2.0}, "gate: kwargs: expected some of .*every_s.*, found evry_s"),
-        (IDENTIFY, {"site": "s", "embedding_model": "m", "sites": "t"}, "IdentifyPlugin: kwargs: .*'sites'"),
-        (IDENTIFY, {"site": "s"}, "IdentifyPlugin: kwargs: .*'embedding_model'"),
-        (("savant_reid.pyfuncs.converter", "KeepTensor"), {"a": 1}, "TensorKeeper: kwargs: "),
+        (IDENTIFY, {"site": "s", "embedding_model": "m", "sites": "t"}, "Identify: kwargs: .*'sites'"),
+        (IDENTIFY, {"site": "s"}, "Identify: kwargs: .*'embedding_model'"),
+        (("savant_reid.pyfuncs.converter", "KeepTensor"), {"a": 1}, "KeepTensor: kwargs: "),
     ],
 )
 @pytest.mark.usefixtures("scene")
