@@ -17,7 +17,7 @@ import zmq
 from sink_records import event, frame
 
 import savant_reid.sinks
-from savant_reid.errors import OutputError
+from savant_reid.errors import OutputError, SavantReidError
 from savant_reid.sinks.folder_sink import open_run_sinks
 from savant_reid.sinks.frames import FrameLines
 from savant_reid.sinks.zeromq import EVENTS_TOPIC, ZeroMqSink, frame_topic
@@ -243,3 +243,25 @@ def test_the_port_that_was_found_is_told(open_sink, host):
 def test_a_port_that_is_taken(open_sink):
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OutputError, match="in use"):
         open_sink(f"tcp://127.0.0.1:{taken.getsockname()[1]}")
+
+
+def test_a_peer_that_sends_rubbish_disturbs_nobody(open_sink, subscribe):
+    sink = open_sink()
+    host, port = sink.address.rpartition("//")[2].split(":")
+    subscriber = subscribe(sink, "frame/")
+    with zmq.Context() as context, context.socket(zmq.XSUB) as pushy:
+        pushy.setsockopt(zmq.LINGER, 0)
+        pushy.connect(f"tcp://{host}:{port}")
+        pushy.send(b"\x01" + b"frame/" + bytes(20_000))  # no camera's name is that long
+        with socket.create_connection((host, int(port))) as raw:
+            raw.sendall(b"GET / HTTP/1.1\r\n\r\n" * 1000)
+            for number in range(20):
+                sink.write_frame(frame(number, {}))
+                time.sleep(0.01)
+    assert [message["frame"] for _, message in all_received(subscriber)] == list(range(20))
+
+
+def test_without_the_package_it_says_what_to_install(open_sink, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zmq", None)
+    with pytest.raises(SavantReidError, match=r"pyzmq, found none; install it with: pip install 'savant-reid\[zmq\]'"):
+        open_sink()
