@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 EVENTS_TOPIC = "identity/"
 # Messages that wait for one subscriber; what comes after them is lost to it. A frame of ten people has 2.5 kB.
 QUEUE_MESSAGES = 1000
-# What a subscriber may send: subscriptions, which have some 250 bytes at most (see camera_names). ZeroMQ keeps them in a
-# tree as deep as they are long, and walks it by recursion: one of 50 MB ended the process that held it.
+# What a subscriber may send: subscriptions, which have some 250 bytes at most (see camera_names). ZeroMQ keeps them in
+# a tree as deep as they are long, and walks it by recursion: one of 50 MB ended the process that held it.
 _LONGEST_INCOMING_BYTES = 1024
 # How long the end of a run waits for the last messages to leave.
 _LINGER_MS = 1000
