@@ -5,12 +5,14 @@ Where two people cross, trackers confuse them: whoever comes out of a crossing i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from savant_reid.identity.quality import crossing, qualities
+from savant_reid.identity.overlaps import find_overlaps
+from savant_reid.identity.quality import crop_qualities, crossing
 from savant_reid.identity.schedule import wait_s
 from savant_reid.identity.types import Sightings
 
@@ -67,19 +69,40 @@ class EmbeddingGate:
         self.settings = settings
         self._cameras: dict[str, _Camera] = {}
 
-    def due(self, sightings: Sightings) -> NDArray[np.bool_]:
-        """(n,) True for those to embed now; counts them as embedded."""
+    def due(self, batch: Sequence[Sightings]) -> list[NDArray[np.bool_]]:
+        """For each frame, (n,) True for those to embed now; counts them as embedded. At most one frame of a camera."""
+        worth, crosses = self._geometry(batch)
+        answers, start = [], 0
+        for sightings in batch:
+            end = start + len(sightings)
+            answers.append(self._due_in(sightings, worth[start:end].tolist(), crosses[start:end].tolist()))
+            start = end
+        return answers
+
+    def _geometry(self, batch: Sequence[Sightings]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Of all frames' rows: what a crop would be worth, and who crosses somebody. All at once: frames are small."""
+        if not any(len(sightings) for sightings in batch):
+            return np.zeros(0), np.zeros(0, bool)
+        boxes = np.concatenate([s.boxes for s in batch])
+        confidences = np.concatenate([s.confidences for s in batch])
+        frame_of = np.repeat(np.arange(len(batch)), [len(s) for s in batch])
+        overlaps = find_overlaps(boxes, frame_of)
+        sizes = np.array([s.frame_size for s in batch], np.int64)
+        worth = crop_qualities(boxes, confidences, sizes, frame_of, overlaps)
+        return worth, crossing(overlaps, self.settings.crossing_share)
+
+    def _due_in(self, sightings: Sightings, worth: list[float], crosses: list[bool]) -> NDArray[np.bool_]:
         now_ns = sightings.time_ns
         camera = self._cameras.setdefault(sightings.camera, _Camera(now_ns))
-        worth = qualities(sightings.boxes, sightings.confidences, sightings.frame_size)
-        crosses = crossing(sightings.boxes, self.settings.crossing_share).tolist()
         due = np.zeros(len(sightings), bool)
         for row, track_id in enumerate(sightings.track_ids.tolist()):
-            track = camera.tracks.setdefault(track_id, _Track(now_ns, now_ns, None))
+            track = camera.tracks.get(track_id)
+            if track is None:
+                track = camera.tracks[track_id] = _Track(now_ns, now_ns, None)
             if track.crosses and not crosses[row]:
                 track.hasty = self.settings.after_crossing
             track.crosses = crosses[row]
-            due[row] = self._ask(track, now_ns, float(worth[row]))
+            due[row] = self._ask(track, now_ns, worth[row])
         camera.forget(now_ns, self.FORGET_S)
         return due
 

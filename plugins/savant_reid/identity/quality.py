@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from savant_reid.identity.overlaps import Overlaps, find_overlaps
+from savant_reid.identity.overlaps import Overlaps
 
 Doubles = NDArray[np.float64]
 # Below MIN_HEIGHT_PX a re-ID model sees mush; from FULL_HEIGHT_PX on nothing is gained (its input is 128 or 256 high).
@@ -18,14 +18,6 @@ MIN_ASPECT, MAX_ASPECT = 1.5, 5.5
 COVER_WEIGHT = 2.0
 # Somebody further away who fills a part of the box is only background, but one in clothes.
 CROWD_WEIGHT = 0.5
-
-
-def qualities(
-    boxes: NDArray[np.float32], confidences: NDArray[np.float32], frame_size: tuple[int, int]
-) -> NDArray[np.float64]:
-    """(n,) quality in [0, 1] for the boxes (n, 4), ltwh pixels, of one frame; 0 means: no evidence at all."""
-    overlaps = find_overlaps(boxes, np.zeros(len(boxes), np.int64))
-    return crop_qualities(boxes, confidences, np.array([frame_size]), np.zeros(len(boxes), np.int64), overlaps)
 
 
 def crop_qualities(
@@ -45,7 +37,7 @@ def crop_qualities(
     aspect = height / np.maximum(width, 1.0)
     shape = np.where((aspect >= MIN_ASPECT) & (aspect <= MAX_ASPECT), 1.0, 0.3)
     shape[touches_border(boxes, frame_sizes[frame_of, 0])] *= 0.3
-    nearer, further = _neighbours(boxes, overlaps)
+    nearer, further = shared_with(boxes, overlaps)
     visible = np.clip(1.0 - (COVER_WEIGHT * nearer + CROWD_WEIGHT * further), 0.0, 1.0)
     return np.asarray(np.clip(confidences, 0.0, 1.0) * size * shape * visible)
 
@@ -59,27 +51,17 @@ def touches_border(boxes: NDArray[np.float32], frame_width: NDArray[np.int64]) -
     return np.asarray((left <= BORDER_PX) | (top <= BORDER_PX) | (left + width >= frame_width - BORDER_PX))
 
 
-def covered_shares(boxes: NDArray[np.float32]) -> Doubles:
-    """(n,) the largest share of each box (ltwh) covered by one box that stands nearer (its feet are lower)."""
-    return _neighbours(boxes, find_overlaps(boxes, np.zeros(len(boxes), np.int64)))[0]
-
-
-def crowded_shares(boxes: NDArray[np.float32]) -> Doubles:
-    """(n,) the largest share of each box (ltwh) that lies in the box of somebody who stands further away."""
-    return _neighbours(boxes, find_overlaps(boxes, np.zeros(len(boxes), np.int64)))[1]
-
-
-def crossing(boxes: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
+def crossing(overlaps: Overlaps, share: float) -> NDArray[np.bool_]:
     """(n,) True for those who share more than `share` of their box, or of the other's, with somebody else."""
-    overlaps = find_overlaps(boxes, np.zeros(len(boxes), np.int64))
     near = np.maximum(*overlaps.shares()) > share
-    crosses = np.zeros(len(boxes), bool)
+    crosses = np.zeros(len(overlaps.areas), bool)
     crosses[overlaps.first[near]] = crosses[overlaps.second[near]] = True
     return crosses
 
 
-def _neighbours(boxes: NDArray[np.float32], overlaps: Overlaps) -> tuple[Doubles, Doubles]:
-    """(n,) and (n,): largest shares with somebody nearer, and with somebody further away."""
+def shared_with(boxes: NDArray[np.float32], overlaps: Overlaps) -> tuple[Doubles, Doubles]:
+    """(n,) and (n,): the largest share of each box that somebody nearer covers (whose feet are lower), and the largest
+    that lies in the box of somebody further away."""
     feet = boxes[:, 1] + boxes[:, 3]
     nearer, further = np.zeros(len(boxes)), np.zeros(len(boxes))
     share_of_first, share_of_second = overlaps.shares()
