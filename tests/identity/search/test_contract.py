@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from numpy.typing import NDArray
 
-from savant_reid.identity.search import NOBODY, Search, SearchFull, WrongDimension, array_module, exact, pages, segments
+from savant_reid.identity.search import (
+    NOBODY,
+    Search,
+    SearchFull,
+    WrongDimension,
+    array_module,
+    best,
+    device,
+    exact,
+    pages,
+    segments,
+)
 from tests.identity.search.backends import PARAMETERS, Make, make_or_skip
 from tests.identity.search.oracle import DictionarySearch
 
@@ -29,6 +40,8 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PAGE_ROWS", 32)
     monkeypatch.setattr(pages, "_SPARE_PAGES", 1)
     monkeypatch.setattr(array_module, "_SCORES", 2000)
+    monkeypatch.setattr(best, "PART_ROWS", 64)
+    monkeypatch.setattr(device, "_SCORES", 40_000)
 
 
 def unit(n: int, dimension: int, seed: int) -> Floats:
@@ -94,11 +107,11 @@ def test_only_what_is_of_no_use_may_be_left_out(
 
 def test_a_wide_block_is_searched_through_its_groups(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of several sizes above what a partition takes, ties across their edges."""
-    monkeypatch.setattr(segments, "SEGMENT_ROWS", 1000)
-    vectors = np.tile(exact_units(40, seed=2), (60, 1))
-    owners = np.random.default_rng(0).permutation(2400) + 1
-    search = make(DIMENSION, 2400)
-    search.rebuild(owners, np.zeros(2400, np.int64), vectors)
+    monkeypatch.setattr(segments, "SEGMENT_ROWS", 400)
+    vectors = np.tile(exact_units(40, seed=2), (24, 1))
+    owners = np.random.default_rng(0).permutation(960) + 1
+    search = make(DIMENSION, 960)
+    search.rebuild(owners, np.zeros(960, np.int64), vectors)
     oracle = DictionarySearch()
     for owner, vector in zip(owners.tolist(), vectors, strict=True):
         oracle.replace(owner, 0, vector[None])

@@ -1,4 +1,8 @@
-"""Rows in the memory of a device, in pages of one block each, with a copy in the host's memory."""
+"""Rows in the memory of a device, in pages of one block each, with a copy in the host's memory.
+
+A row that goes leaves a tombstone: nothing else moves, and the next row of the block takes its place. Too many of them
+in one block, and the rows of its emptiest page move together with the others.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,11 @@ from numpy.typing import NDArray
 from savant_reid.identity.search.protocol import NOBODY, Float32s, Int64s
 
 PAGE_ROWS = 128
-# Beyond what the rows need when every page is full: each block has one page that is not. More are added as blocks come.
+# Beyond what the rows need when every page is full: each block has up to two pages of tombstones. More are added as
+# blocks come.
 _SPARE_PAGES = 64
+# A block may have one tombstone for so many rows (and two pages of them in any case) before a page is cleared.
+_ROWS_A_TOMBSTONE = 4
 # Rows that go to the device in one transfer.
 _TRANSFER_ROWS = 65_536
 
@@ -27,76 +34,91 @@ class Layout(NamedTuple):
     of_block: Int64s
 
 
+class _Ring:
+    """One block: its pages; the places (rows of the device) of its rows in the order of their positions; free places,
+    the next to be taken last."""
+
+    def __init__(self) -> None:
+        self.pages: list[int] = []
+        self.places: list[int] = []
+        self.free: list[int] = []
+
+
 class Pages:
     """A Store. What changes is noted and goes to the device in one transfer when it is next asked for.
 
-    owners: (pages, PAGE_ROWS) int64 on the host, NOBODY where a page has no row.
-    used_pages: how many have ever been used; a free one among them has no rows.
+    dtype: of the rows on the device, float32 or float16. owners: (pages, PAGE_ROWS) int64 on the host, NOBODY where a
+    page has no row. vectors: (pages * PAGE_ROWS, D) float32, the copy. used_pages: how many have ever been used; a free
+    one among them has no rows.
     """
 
-    def __init__(self, xp: Any, dimension: int, capacity_rows: int) -> None:
-        pages = -(-capacity_rows // PAGE_ROWS) + _SPARE_PAGES
+    def __init__(self, xp: Any, dimension: int, capacity_rows: int, dtype: type[np.floating[Any]] = np.float32) -> None:
+        full = -(-capacity_rows // PAGE_ROWS)
+        pages = full + full // _ROWS_A_TOMBSTONE + _SPARE_PAGES
         self.dimension = dimension
         self._xp = xp
         # Zeroed memory is given by the system when it is first written to: the copy takes what the rows in use take.
-        self._copy: Float32s = np.zeros((pages * PAGE_ROWS, dimension), np.float32)
+        self.vectors: Float32s = np.zeros((pages * PAGE_ROWS, dimension), np.float32)
         self.owners: Int64s = np.full((pages, PAGE_ROWS), NOBODY, np.int64)
-        self._matrix = xp.zeros((pages * PAGE_ROWS, dimension), xp.float32)
+        self._matrix = xp.zeros((pages * PAGE_ROWS, dimension), dtype)
         self._bias = xp.full(pages * PAGE_ROWS, -np.inf, xp.float32)
         self._changed: set[int] = set()
-        self._pages: dict[int, list[int]] = {}
-        self._sizes: dict[int, int] = {}
-        self._free: list[int] = []
+        self._rings: dict[int, _Ring] = {}
+        self._in_use = np.zeros(pages, np.int64)  # rows of each page
+        self._position = np.zeros(pages * PAGE_ROWS, np.int64)  # of the row at each place, within its block
+        self._free_pages: list[int] = []
         self.used_pages = 0
 
     def append(self, block: int, owner: int, vector: Float32s) -> int:
-        position = self._sizes.get(block, 0)
-        if position % PAGE_ROWS == 0:
-            self._pages.setdefault(block, []).append(self._new_page())
-        self._sizes[block] = position + 1
-        page, at = self._find(block, position)
-        self.owners[page, at] = owner
-        self.overwrite(block, position, vector)
+        ring = self._rings.setdefault(block, _Ring())
+        if not ring.free:
+            self._extend(ring)
+        place, position = ring.free.pop(), len(ring.places)
+        ring.places.append(place)
+        self._put(place, position, owner, vector)
         return position
 
     def overwrite(self, block: int, position: int, vector: Float32s) -> None:
-        page, at = self._find(block, position)
-        self._copy[page * PAGE_ROWS + at] = vector
-        self._changed.add(page * PAGE_ROWS + at)
+        place = self._rings[block].places[position]
+        self.vectors[place] = vector
+        self._changed.add(place)
 
     def fill_from_last(self, block: int, hole: int) -> tuple[int, int]:
-        moved = self._sizes[block] - 1
-        page, at = self._find(block, moved)
-        owner = int(self.owners[page, at])
+        ring = self._rings[block]
+        moved, place = len(ring.places) - 1, ring.places[hole]
+        last = ring.places.pop()
+        owner = int(self.owners.flat[last])
         if moved != hole:
-            into, place = self._find(block, hole)
-            self.owners[into, place] = owner
-            self.overwrite(block, hole, self._copy[page * PAGE_ROWS + at])
-        self.owners[page, at] = NOBODY
-        self._changed.add(page * PAGE_ROWS + at)
-        self._sizes[block] = moved
-        if at == 0:
-            self._free.append(self._pages[block].pop())
-        if moved == 0:
-            del self._pages[block], self._sizes[block]
+            ring.places[hole] = last
+            self._position[last] = hole
+        self._bury(ring, place)
+        if not ring.places:
+            del self._rings[block]
+        else:
+            self._clear_pages(ring)
         return owner, moved
 
     def load(self, parts: dict[int, tuple[Int64s, Float32s]]) -> None:
-        self._pages, self._sizes, self._free, self.used_pages = {}, {}, [], 0
+        self._rings, self._free_pages, self.used_pages = {}, [], 0
         self._changed.clear()
-        self.owners[:] = NOBODY
+        self.owners[:], self._in_use[:] = NOBODY, 0
         for block, (owners, vectors) in parts.items():
-            first = self.used_pages
-            self._pages[block] = [self._new_page() for _ in range(-(-len(owners) // PAGE_ROWS))]
-            self._sizes[block] = len(owners)
-            self.owners[first:].reshape(-1)[: len(owners)] = owners
-            self._copy[first * PAGE_ROWS :][: len(owners)] = vectors
+            ring, first = self._rings.setdefault(block, _Ring()), self.used_pages * PAGE_ROWS
+            for _ in range(-(-len(owners) // PAGE_ROWS)):
+                self._extend(ring)
+            # Pages never used before follow one another, so their places do too.
+            ring.free = list(range(self.used_pages * PAGE_ROWS - 1, first + len(owners) - 1, -1))
+            ring.places = list(range(first, first + len(owners)))
+            self.owners.reshape(-1)[first : first + len(owners)] = owners
+            self.vectors[first : first + len(owners)] = vectors
+            self._position[first : first + len(owners)] = np.arange(len(owners))
+        self._in_use[:] = np.count_nonzero(self.owners != NOBODY, axis=1)
         for at in range(0, self.used_pages * PAGE_ROWS, _TRANSFER_ROWS):
             end = min(at + _TRANSFER_ROWS, self.used_pages * PAGE_ROWS)
             self._transfer(slice(at, end), slice(at, end))
 
     def on_device(self) -> tuple[Any, Any]:
-        """All changes made: vectors (used pages * PAGE_ROWS, D), and what to add to their scores: 0, -inf if no row."""
+        """All changes made: rows (used pages * PAGE_ROWS, D), and what to add to their scores: 0, -inf if no row."""
         changed = np.fromiter(self._changed, np.int64, len(self._changed))
         for at in range(0, len(changed), _TRANSFER_ROWS):
             rows = changed[at : at + _TRANSFER_ROWS]
@@ -107,21 +129,53 @@ class Pages:
 
     def layout(self, blocks: Sequence[int]) -> Layout:
         """Where the rows of `blocks` are."""
-        of_block = [np.array(self._pages.get(block, ()), np.int64) for block in blocks]
+        rings = [self._rings.get(block) for block in blocks]
+        of_block = [np.array(ring.pages if ring else (), np.int64) for ring in rings]
         return Layout(np.concatenate([np.zeros(0, np.int64), *of_block]), np.array([len(pages) for pages in of_block]))
 
     def _transfer(self, here: Any, there: Any) -> None:
         """Rows `here` of the copy to rows `there` of the device."""
         bias = np.where(self.owners.reshape(-1)[here] == NOBODY, np.float32(-np.inf), np.float32(0))
-        self._matrix[there] = self._xp.asarray(self._copy[here])
+        self._matrix[there] = self._xp.asarray(self.vectors[here].astype(self._matrix.dtype, copy=False))
         self._bias[there] = self._xp.asarray(bias)
 
-    def _find(self, block: int, position: int) -> tuple[int, int]:
-        return self._pages[block][position // PAGE_ROWS], position % PAGE_ROWS
+    def _put(self, place: int, position: int, owner: int, vector: Float32s) -> None:
+        self.vectors[place], self.owners.flat[place], self._position[place] = vector, owner, position
+        self._in_use[place // PAGE_ROWS] += 1
+        self._changed.add(place)
 
-    def _new_page(self) -> int:
-        if self._free:
-            return self._free.pop()
+    def _bury(self, ring: _Ring, place: int) -> None:
+        """A tombstone instead of the row; a page of nothing else is given back."""
+        page = place // PAGE_ROWS
+        self.owners.flat[place] = NOBODY
+        self.vectors[place] = 0  # nothing of a person stays behind
+        self._in_use[page] -= 1
+        self._changed.add(place)
+        ring.free.append(place)
+        if self._in_use[page] == 0:
+            ring.pages.remove(page)
+            ring.free = [one for one in ring.free if one // PAGE_ROWS != page]
+            self._free_pages.append(page)
+
+    def _clear_pages(self, ring: _Ring) -> None:
+        """Keep a block's tombstones few: the rows of its emptiest page take the places of others."""
+        while len(ring.free) > max(2 * PAGE_ROWS, len(ring.places) // _ROWS_A_TOMBSTONE):
+            page = min(ring.pages, key=self._in_use.__getitem__)
+            ring.free = [place for place in ring.free if place // PAGE_ROWS != page]
+            rows = (np.flatnonzero(self.owners[page] != NOBODY) + page * PAGE_ROWS).tolist()
+            for place, target in [(place, ring.free.pop()) for place in rows]:
+                position = int(self._position[place])
+                ring.places[position] = target
+                self._put(target, position, int(self.owners.flat[place]), self.vectors[place])
+                self._bury(ring, place)
+
+    def _extend(self, ring: _Ring) -> None:
+        """One more page for a block."""
+        page = self._free_pages.pop() if self._free_pages else self._unused_page()
+        ring.pages.append(page)
+        ring.free += range((page + 1) * PAGE_ROWS - 1, page * PAGE_ROWS - 1, -1)
+
+    def _unused_page(self) -> int:
         if self.used_pages == len(self.owners):
             self._grow()
         self.used_pages += 1
@@ -129,11 +183,11 @@ class Pages:
 
     def _grow(self) -> None:
         """More spare pages; bounded by the blocks there are."""
-        self.owners = _longer(np, self.owners, _SPARE_PAGES)
-        self._copy = _longer(np, self._copy, _SPARE_PAGES * PAGE_ROWS)
-        self._matrix = _longer(self._xp, self._matrix, _SPARE_PAGES * PAGE_ROWS)
-        self._bias = _longer(self._xp, self._bias, _SPARE_PAGES * PAGE_ROWS)
-        self._bias[-_SPARE_PAGES * PAGE_ROWS :] = -np.inf
+        rows = _SPARE_PAGES * PAGE_ROWS
+        self.owners, self._in_use = _longer(np, self.owners, _SPARE_PAGES), _longer(np, self._in_use, _SPARE_PAGES)
+        self.vectors, self._position = _longer(np, self.vectors, rows), _longer(np, self._position, rows)
+        self._matrix, self._bias = _longer(self._xp, self._matrix, rows), _longer(self._xp, self._bias, rows)
+        self._bias[-rows:] = -np.inf
 
 
 def _longer(xp: Any, rows: NDArray[Any], more: int) -> Any:
