@@ -11,13 +11,17 @@ import pytest
 
 from savant_reid.identity.search import ExactSearch, Search
 from savant_reid.identity.search.array_module import ArraySearch
-from savant_reid.identity.search.best import ArrayDevice
+from savant_reid.identity.search.best import ArrayDevice, Device
+from savant_reid.identity.search.cuda import CudaDevice
 from savant_reid.identity.search.device import DeviceSearch
-from tests.identity.search.cuda_on_cpu import CudaOnCpu
+from tests.identity.search.cuda_on_cpu import CupyOnCpu
 
 Make = Callable[[int, int], Search]
-HERE = ["exact", "faiss", "array-numpy", "device-numpy", "device-numpy-half", "device-kernels", "device-kernels-half"]
-PARAMETERS = [*HERE, *(pytest.param(name, marks=pytest.mark.gpu) for name in ("array-cupy",))]
+HERE = ["exact", "faiss", "array-numpy", "device-numpy", "device-numpy-half", "device-emulated", "device-emulated-half"]
+PARAMETERS = [
+    *HERE,
+    *(pytest.param(name, marks=pytest.mark.gpu) for name in ("array-cupy", "device-cupy", "device-cupy-half")),
+]
 
 
 def make_or_skip(name: str) -> Make:
@@ -31,9 +35,14 @@ def make_or_skip(name: str) -> Make:
     if kind == "array":
         return partial(ArraySearch, xp=cupy_or_skip() if on == "cupy" else np)
     if kind == "device":
-        device = CudaOnCpu() if on.startswith("kernels") else ArrayDevice()
-        return partial(DeviceSearch, device=device, half=name.endswith("half"))
+        return partial(DeviceSearch, device=_device(on.partition("-")[0]), half=name.endswith("half"))
     return ExactSearch
+
+
+def _device(on: str) -> Device:
+    if on == "numpy":
+        return ArrayDevice()
+    return CudaDevice(CupyOnCpu() if on == "emulated" else cupy_or_skip())
 
 
 def cupy_or_skip() -> Any:

@@ -1,7 +1,8 @@
-"""CUDA's kernels run on a CPU: the same source compiled as C++, a coroutine for each thread, one group at a time.
+"""What a search needs of CuPy, on a CPU: NumPy's arrays, and CUDA's kernels compiled as C++.
 
-So what the kernels compute is seen here, one thread after the other from barrier to barrier. What only a device can
-show is not: its compiler, threads that really run together, its speed.
+The kernels are the same source as on a device, started by the same calls: a coroutine for each thread, from barrier to
+barrier, one group after the other. So what they compute is seen here. What only a device can show is not: its compiler,
+threads that really run together, its speed.
 """
 
 from __future__ import annotations
@@ -17,17 +18,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from savant_reid.identity.search.best import ArrayDevice, Keys, Parts
-from savant_reid.identity.search.kernels import source
-
-THREADS = 8
-
 _LANGUAGE = r"""
 #include <ucontext.h>
 struct Index { int x, y; };
+static const int MOST = 1024;
 static Index threadIdx, blockIdx, gridDim;
-static ucontext_t scheduler, contexts[THREADS];
-static char stacks[THREADS][1 << 16];
+static ucontext_t scheduler, contexts[MOST];
+static char stacks[MOST][1 << 14];
 static void barrier() { swapcontext(&contexts[threadIdx.x], &scheduler); }
 #define __global__
 #define __device__ static
@@ -45,13 +42,13 @@ template <class Kernel> static void thread()
     --left;
 }
 
-template <class Kernel> static void launch(int x, int y, Kernel kernel)
+template <class Kernel> static void launch(int x, int y, int threads, Kernel kernel)
 {
     running<Kernel> = &kernel;
     gridDim = Index{x, y};
     for (int group = 0; group < x * y; ++group) {
         blockIdx = Index{group % x, group / x};
-        for (int i = 0; i < THREADS; ++i) {
+        for (int i = 0; i < threads; ++i) {
             getcontext(&contexts[i]);
             contexts[i].uc_stack.ss_sp = stacks[i];
             contexts[i].uc_stack.ss_size = sizeof stacks[i];
@@ -59,54 +56,70 @@ template <class Kernel> static void launch(int x, int y, Kernel kernel)
             makecontext(&contexts[i], thread<Kernel>, 0);
         }
         /* All wait at the same barriers, so all come to their ends in the same turn. */
-        for (left = THREADS; left > 0;)
-            for (threadIdx.x = 0; threadIdx.x < THREADS; ++threadIdx.x)
+        for (left = threads; left > 0;)
+            for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x)
                 swapcontext(&scheduler, &contexts[threadIdx.x]);
     }
 }
 
-extern "C" void parts(int x, int y, const Score *scores, long long width, const float *bias, const int *of,
-                      const int *pages, int page_rows, int keep, Key *candidates)
+extern "C" void launch_best_of_parts(int x, int y, int threads, const Score *scores, long long width,
+    const float *bias, const int *parts, const int *pages, int page_rows, int keep, Key *candidates)
 {
-    launch(x, y, [=] { best_of_parts(scores, width, bias, of, pages, page_rows, keep, candidates); });
+    launch(x, y, threads, [=] { best_of_parts(scores, width, bias, parts, pages, page_rows, keep, candidates); });
 }
 
-extern "C" void blocks(int x, int y, const Key *candidates, int parts, const int *of_block, int keep, Key *best)
+extern "C" void launch_best_of_blocks(int x, int y, int threads, const Key *candidates, int parts,
+                                      const int *of_block, int keep, Key *best)
 {
-    launch(x, y, [=] { best_of_blocks(candidates, parts, of_block, keep, best); });
+    launch(x, y, threads, [=] { best_of_blocks(candidates, parts, of_block, keep, best); });
 }
 """
 
 
 @cache
-def compiled(name: str) -> ctypes.CDLL:
-    """The kernels for scores of the type `name` as a library; skips the test where there is no C++ compiler."""
+def compiled(code: str) -> ctypes.CDLL:
+    """The kernels as a library; skips the test where there is no C++ compiler."""
     compiler = shutil.which("g++") or shutil.which("c++")
     if compiler is None:
         pytest.skip("no C++ compiler here")
     with tempfile.TemporaryDirectory() as folder:
-        code, library = Path(folder, "kernels.cpp"), Path(folder, "kernels.so")
-        code.write_text(f"#define THREADS {THREADS}\n{_LANGUAGE}{source(np.dtype(name).type, THREADS)}{_LAUNCHES}")
-        command = [compiler, "-std=c++17", "-O1", "-shared", "-fPIC", "-w"]
-        subprocess.run([*command, "-o", library, code], check=True)
+        file, library = Path(folder, "kernels.cpp"), Path(folder, "kernels.so")
+        file.write_text(_LANGUAGE + code + _LAUNCHES)
+        subprocess.run([compiler, "-std=c++17", "-O1", "-shared", "-fPIC", "-w", "-o", library, file], check=True)
         return ctypes.CDLL(str(library))
 
 
-class CudaOnCpu(ArrayDevice):
-    """NumPy's products, the best by the kernels. Launches as CudaDevice does, on arrays of the host."""
+class _Module:
+    """As cupy.RawModule."""
 
-    def best(self, scores: Any, bias: Any, work: Parts, keep: int) -> Keys:
-        library, scores = compiled(scores.dtype.name), np.ascontiguousarray(scores)
-        probes, parts, blocks = len(scores), len(work.parts), len(work.of_block)
-        candidates = np.empty((probes, parts, keep), np.uint64)
-        arrays = (_pointer(bias), _pointer(work.parts), _pointer(work.pages))
-        width = ctypes.c_longlong(scores.shape[1])
-        library.parts(parts, probes, _pointer(scores), width, *arrays, work.page_rows, keep, _pointer(candidates))
-        best = np.empty((probes, blocks, keep), np.uint64)
-        library.blocks(blocks, probes, _pointer(candidates), parts, _pointer(work.of_block), keep, _pointer(best))
-        return best
+    def __init__(self, code: str) -> None:
+        self._library = compiled(code)
+
+    def get_function(self, name: str) -> Any:
+        function = getattr(self._library, f"launch_{name}")
+
+        def start(grid: tuple[int, int], block: tuple[int], args: tuple[Any, ...]) -> None:
+            function(*map(ctypes.c_int, (*grid, *block)), *map(_argument, args))
+
+        return start
 
 
-def _pointer(array: Any) -> ctypes.c_void_p:
-    assert array.flags.c_contiguous
-    return ctypes.c_void_p(array.ctypes.data)
+class CupyOnCpu:
+    """The part of cupy that searches use; what is not here is not used, or a test fails."""
+
+    RawModule = _Module
+    asnumpy = staticmethod(np.array)  # a copy, as from a device
+    float32 = np.float32
+    asarray = staticmethod(np.asarray)
+    empty = staticmethod(np.empty)
+    full = staticmethod(np.full)
+    split = staticmethod(np.split)
+    zeros = staticmethod(np.zeros)
+
+
+def _argument(value: Any) -> Any:
+    """As CUDA takes it: a pointer to a contiguous array, or a number of the type that it has."""
+    if isinstance(value, np.ndarray):
+        assert value.flags.c_contiguous
+        return ctypes.c_void_p(value.ctypes.data)
+    return {np.int32: ctypes.c_int, np.int64: ctypes.c_longlong}[type(value)](int(value))

@@ -18,6 +18,7 @@ from savant_reid.identity.search import (
     best,
     device,
     exact,
+    kernels,
     pages,
     segments,
 )
@@ -42,6 +43,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(array_module, "_SCORES", 2000)
     monkeypatch.setattr(best, "PART_ROWS", 64)
     monkeypatch.setattr(device, "_SCORES", 40_000)
+    monkeypatch.setattr(kernels, "THREADS", 8)
 
 
 def unit(n: int, dimension: int, seed: int) -> Floats:

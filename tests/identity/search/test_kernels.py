@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from savant_reid.identity.search import best as choosing
+from savant_reid.identity.search import kernels
 from savant_reid.identity.search.best import ArrayDevice, keys_of, parts_of, places_of, scores_of
+from savant_reid.identity.search.cuda import CudaDevice
 from savant_reid.identity.search.pages import Layout
-from tests.identity.search.cuda_on_cpu import CudaOnCpu
+from tests.identity.search.cuda_on_cpu import CupyOnCpu
 
-PAGE_ROWS, PART_ROWS = 4, 8
+PAGE_ROWS, PART_ROWS, THREADS = 4, 8, 4
 
 
 @st.composite
@@ -35,12 +37,15 @@ def asked(draw: st.DrawFn):
 @given(asked())
 def test_the_kernels_find_what_a_sort_finds(case) -> None:
     scores, bias, layout, at, keep = case
+    cuda = CudaDevice(CupyOnCpu())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(choosing, "PART_ROWS", PART_ROWS)
+        patch.setattr(kernels, "THREADS", THREADS)
         work = parts_of(layout, at, PAGE_ROWS)
-    assert (work.parts[:, 1] * PAGE_ROWS <= PART_ROWS).all()
-    found, right = (one.best(scores, bias, work, keep) for one in (CudaOnCpu(), ArrayDevice()))
+        assert (work.parts[:, 1] * PAGE_ROWS <= PART_ROWS).all()
+        found, right = (one.best(scores, bias, work, keep) for one in (cuda, ArrayDevice()))
     np.testing.assert_array_equal(found, right)
+    assert cuda.copies_back == 1
     _and_they_are_the_best(right, scores, bias, layout, at)
 
 
@@ -64,6 +69,18 @@ def _and_they_are_the_best(keys, scores, bias, layout, at) -> None:
             named = places_of(keys[probe, block, : len(best)]).tolist()
             assert len(set(named)) == len(best)
             assert [have[place] for place in named] == best
+
+
+def test_with_as_many_threads_and_rows_as_on_a_device() -> None:
+    """A block of three parts and one of half a page."""
+    generator = np.random.default_rng(0)
+    layout, rows = Layout(np.arange(34)[::-1], np.array([33, 1])), 34 * 128
+    scores = generator.standard_normal((2, rows)).astype(np.float16)
+    bias = np.where(np.arange(rows) % 128 < 64, 0, -np.inf).astype(np.float32)
+    work = parts_of(layout, layout.pages, 128)
+    assert len(work.parts) == 4
+    found, right = (one.best(scores, bias, work, 17) for one in (CudaDevice(CupyOnCpu()), ArrayDevice()))
+    np.testing.assert_array_equal(found, right)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])

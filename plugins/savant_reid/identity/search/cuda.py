@@ -6,20 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from savant_reid.identity.search import kernels
 from savant_reid.identity.search.best import Keys, Parts
-from savant_reid.identity.search.kernels import THREADS, source
 from savant_reid.identity.search.protocol import Float32s
 
 
 class CudaDevice:
-    """The current device of CuPy, on CuPy's current stream.
+    """The current device of `cupy` (the module), on its current stream.
 
-    copies_back: copies from the device to the host that searches have made, one for each.
+    copies_back: copies from the device to the host that searches have made.
     """
 
-    def __init__(self) -> None:
-        import cupy
-
+    def __init__(self, cupy: Any) -> None:
         self.xp = cupy
         self.copies_back = 0
         self._kernels: dict[str, tuple[Any, Any]] = {}
@@ -39,21 +37,21 @@ class CudaDevice:
         parts, pages, of_block = self.xp.split(on_device, np.cumsum([table.size for table in tables])[:-1].tolist())
         probes, width = scores.shape
         found = self.xp.empty((probes, len(work.parts), keep), np.uint64)
-        sizes = (np.int32(work.page_rows), np.int32(keep))
+        sizes, threads = (np.int32(work.page_rows), np.int32(keep)), kernels.THREADS
         shape = (len(work.parts), probes)
-        of_parts(shape, (THREADS,), (scores, np.int64(width), bias, parts, pages, *sizes, found))
+        of_parts(shape, (threads,), (scores, np.int64(width), bias, parts, pages, *sizes, found))
         if (work.of_block[:, 1] != 1).any():
             best = self.xp.empty((probes, len(work.of_block), keep), np.uint64)
             shape = (len(work.of_block), probes)
-            of_blocks(shape, (THREADS,), (found, np.int32(len(work.parts)), of_block, np.int32(keep), best))
+            of_blocks(shape, (threads,), (found, np.int32(len(work.parts)), of_block, np.int32(keep), best))
             found = best
         self.copies_back += 1
-        keys: Keys = found.get()
+        keys: Keys = self.xp.asnumpy(found)
         return keys
 
     def _kernels_for(self, dtype: Any) -> tuple[Any, Any]:
         """Compiled at the first use, which CuPy keeps on disk."""
         if dtype.name not in self._kernels:
-            module = self.xp.RawModule(code=source(dtype.type))
+            module = self.xp.RawModule(code=kernels.source(dtype.type))
             self._kernels[dtype.name] = module.get_function("best_of_parts"), module.get_function("best_of_blocks")
         return self._kernels[dtype.name]

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from savant_reid.identity.search.best import PART_ROWS
+from savant_reid.identity.search import best
 
+# Of a group; a power of two.
 THREADS = 128
 
 _SOURCE = r"""
@@ -95,7 +96,7 @@ extern "C" __global__ void best_of_blocks(const Key *candidates, int parts, cons
 """
 
 
-def source(dtype: type[np.floating[Any]], threads: int = THREADS, part_rows: int = PART_ROWS) -> str:
-    """The kernels for scores of `dtype` (float16 or float32); threads of a group, a power of two."""
+def source(dtype: type[np.floating[Any]]) -> str:
+    """The kernels for scores of `dtype` (float16 or float32), in groups of THREADS."""
     score = "unsigned short" if dtype == np.float16 else "unsigned int"
-    return f"typedef {score} Score;\n#define THREADS {threads}\n#define PART_ROWS {part_rows}\n{_SOURCE}"
+    return f"typedef {score} Score;\n#define THREADS {THREADS}\n#define PART_ROWS {best.PART_ROWS}\n{_SOURCE}"

@@ -28,7 +28,7 @@ class Segment:
 
     def resized(self, room: int) -> Segment:
         """The same rows with `room` places."""
-        owners, vectors = np.empty(room, np.int64), np.empty((room, self.vectors.shape[1]), np.float32)
+        owners, vectors = np.zeros(room, np.int64), np.zeros((room, self.vectors.shape[1]), np.float32)
         owners[: self.size] = self.owners[: self.size]
         vectors[: self.size] = self.vectors[: self.size]
         return Segment(owners, vectors, self.size)
@@ -44,7 +44,7 @@ class Segments:
     def append(self, block: int, owner: int, vector: Float32s) -> int:
         segments = self.of_block.setdefault(block, [])
         if not segments or segments[-1].size == SEGMENT_ROWS:
-            segments.append(Segment(np.empty(0, np.int64), np.empty((0, self.dimension), np.float32), 0))
+            segments.append(Segment(np.zeros(0, np.int64), np.zeros((0, self.dimension), np.float32), 0))
         last = segments[-1]
         if last.size == len(last.owners):
             last = segments[-1] = last.resized(min(max(2 * last.size, SMALLEST_SEGMENT), SEGMENT_ROWS))
@@ -61,6 +61,7 @@ class Segments:
         last.size -= 1
         owner = int(last.owners[last.size])
         into.vectors[at], into.owners[at] = last.vectors[last.size], owner
+        last.vectors[last.size] = 0.0  # nothing of a person stays behind
         moved = (len(segments) - 1) * SEGMENT_ROWS + last.size
         self._shrink(block)
         return owner, moved
