@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from model_builder import data
-from model_builder.cards import metadata_of, model_file, write_card
+from model_builder.demo_cards import metadata_of, model_file, write_card
 
 CACHE = Path("runs/model_builder")
 # (frames to train on, to evaluate on), (people, views each), (unseen people, views each)

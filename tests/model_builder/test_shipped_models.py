@@ -89,8 +89,7 @@ def test_card_belongs_to_the_file(name: str) -> None:
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "bytes": file.stat().st_size,
     }
-    assert card["licence"] == "Apache-2.0"
-    assert card["allows_commercial_use"] is True
+    assert card["licence"] == {"name": "Apache-2.0", "commercial": True, "accept": False}
     assert card["input"]["shape"] == ["batch", 3, *INPUT_HW[name]]
     assert card["output"]["shape"] == ["batch", *OUTPUT[name][1]]
     metadata = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
