@@ -18,6 +18,7 @@ from savant_reid.identity.search import (
     best,
     device,
     exact,
+    faiss_flat,
     kernels,
     pages,
     segments,
@@ -44,6 +45,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(best, "PART_ROWS", 64)
     monkeypatch.setattr(device, "_SCORES", 40_000)
     monkeypatch.setattr(kernels, "THREADS", 8)
+    monkeypatch.setattr(faiss_flat, "_FEW_TOMBSTONES", 3)
 
 
 def unit(n: int, dimension: int, seed: int) -> Floats:

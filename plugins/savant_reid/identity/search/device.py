@@ -23,7 +23,7 @@ from savant_reid.identity.search.ranking import Found, ranked
 # is for cuBLAS, which may add partial sums in the type of the result.
 HALF_ERROR = 2.0**-9
 # Candidates beyond the k best: rows that tie with the k-th, or are so near it that float16 cannot tell.
-_EXTRA, _EXTRA_HALF = 4, 12
+_EXTRA, _EXTRA_HALF = 4, 16
 # When those do not do, so many times more.
 _MORE = 4
 # Scores held at a time, 256 MB of float32.

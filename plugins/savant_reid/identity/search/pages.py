@@ -99,9 +99,10 @@ class Pages:
         return owner, moved
 
     def load(self, parts: dict[int, tuple[Int64s, Float32s]]) -> None:
+        used = self.used_pages * PAGE_ROWS
         self._rings, self._free_pages, self.used_pages = {}, [], 0
         self._changed.clear()
-        self.owners[:], self._in_use[:] = NOBODY, 0
+        self.owners[:], self.vectors[:used] = NOBODY, 0
         for block, (owners, vectors) in parts.items():
             ring, first = self._rings.setdefault(block, _Ring()), self.used_pages * PAGE_ROWS
             for _ in range(-(-len(owners) // PAGE_ROWS)):
@@ -113,9 +114,9 @@ class Pages:
             self.vectors[first : first + len(owners)] = vectors
             self._position[first : first + len(owners)] = np.arange(len(owners))
         self._in_use[:] = np.count_nonzero(self.owners != NOBODY, axis=1)
-        for at in range(0, self.used_pages * PAGE_ROWS, _TRANSFER_ROWS):
-            end = min(at + _TRANSFER_ROWS, self.used_pages * PAGE_ROWS)
-            self._transfer(slice(at, end), slice(at, end))
+        used = max(used, self.used_pages * PAGE_ROWS)
+        for at in range(0, used, _TRANSFER_ROWS):
+            self._transfer(slice(at, min(at + _TRANSFER_ROWS, used)), slice(at, min(at + _TRANSFER_ROWS, used)))
 
     def on_device(self) -> tuple[Any, Any]:
         """All changes made: rows (used pages * PAGE_ROWS, D), and what to add to their scores: 0, -inf if no row."""

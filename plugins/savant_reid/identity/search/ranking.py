@@ -44,7 +44,7 @@ def candidates(
     groups = scores.reshape(probes, segments, group, width // group)
     best = np.ascontiguousarray(groups.max(axis=2))
     # The k-th best of the groups' maxima is no greater than the k-th best of all.
-    least = _kth_best(best, k) if least is None else _raised(least, best, k)
+    least = kth_best(best, k) if least is None else _raised(least, best, k)
     first, second, of = np.unravel_index(np.flatnonzero(best >= least[..., None]), best.shape)
     looked_at = groups[first, second, :, of]
     hit, at = np.nonzero(looked_at >= least[first, second, None])
@@ -55,11 +55,11 @@ def _raised(least: Float32s, best: Float32s, k: int) -> Float32s:
     """`least` (b, s), raised to the k-th of the groups' maxima `best` (b, s, g) where more than k of these reach it."""
     raised: Float32s = np.maximum(least, LOWEST)
     crowded = np.count_nonzero(best >= raised[..., None], axis=2) > k
-    raised[crowded] = np.maximum(raised[crowded], _kth_best(best[crowded], k))
+    raised[crowded] = np.maximum(raised[crowded], kth_best(best[crowded], k))
     return raised
 
 
-def _kth_best(scores: Float32s, k: int) -> Float32s:
+def kth_best(scores: Float32s, k: int) -> Float32s:
     """The k-th best over the last axis; the lowest finite number where there are fewer."""
     width = scores.shape[-1]
     if k == 1:
