@@ -12,6 +12,7 @@ import click
 
 from model_builder import data
 from model_builder.demo_cards import metadata_of, model_file, write_card
+from model_builder.evaluate_model import evaluate_model_command, market_folder_command
 
 CACHE = Path("runs/model_builder")
 # (frames to train on, to evaluate on), (people, views each), (unseen people, views each)
@@ -112,6 +113,9 @@ def _figures(kind: str, models: Path, quick: bool, cache: Path, workers: int) ->
         file, data.crop_set(cache, data.EVALUATION_SEED, *(QUICK_PEOPLE if quick else PEOPLE)[1], workers)
     )
 
+
+main.add_command(evaluate_model_command)
+main.add_command(market_folder_command)
 
 if __name__ == "__main__":
     main()
