@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from savant_reid.errors import ConfigError
 from savant_reid.identity.policy import Policy
+from savant_reid.identity.search import SearchName
 from savant_reid.identity.topology import Topology, Window
 from savant_reid.site_checks import Location, Problem, keys_given_twice, missing_files, site_problems
 
@@ -83,7 +84,7 @@ class Identity(_Strict):
     """How identities are decided and kept; see identity.policy.
 
     enrolled: the people of a closed set, an enrolment file (relative to site.yml). similarity_threshold: for who wants
-    one: no match below it.
+    one: no match below it. search: what the gallery is searched with, see identity.search.choice.
     """
 
     policy: Literal["open_set", "closed_set"] = "open_set"
@@ -93,6 +94,7 @@ class Identity(_Strict):
     enrolled: str | None = Field(default=None, min_length=1)
     watchlist: Watchlist | None = None
     similarity_threshold: float | None = Field(default=None, ge=-1, le=1)
+    search: SearchName = "auto"
     calibration: str | None = Field(default=None, min_length=1)  # what `savant-reid calibrate` wrote; relative too
 
 

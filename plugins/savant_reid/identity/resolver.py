@@ -35,7 +35,7 @@ from savant_reid.identity.overlaps import Overlaps, find_overlaps
 from savant_reid.identity.policy import Policy, Tuning
 from savant_reid.identity.review import Review
 from savant_reid.identity.score_model import ScoreModel
-from savant_reid.identity.search import ExactSearch, Search
+from savant_reid.identity.search import ExactSearch, MakeSearch, Search
 from savant_reid.identity.second_thoughts import SecondThoughts
 from savant_reid.identity.site_clock import SiteClock
 from savant_reid.identity.swaps import SwapFinder
@@ -84,9 +84,11 @@ class Resolver:
         on_end: OnEnd | None = None,
         enrolment: Enrolment | None = None,
         constraints: Constraints | None = None,
+        search: MakeSearch = ExactSearch,
     ) -> None:
         """learned: what another resolver learned at this site. on_end: told of each tracklet that ends, with its crops.
         enrolment: who is known by name from the start. constraints: what people have decided before.
+        search: makes what the gallery is searched with; all say the same.
 
         Embeddings of another length than those that were learned from are refused and counted.
         """
@@ -94,6 +96,7 @@ class Resolver:
         self._policy = policy or Policy()
         self._tuning = tuning or Tuning()
         self._enrolment = enrolment
+        self._make_search = search
         self._first_id = max([first_id, *(one + 1 for one in (enrolment.names if enrolment else ()))])
         self._clock = SiteClock()
         self._live = LiveTracks(len(topology.cameras), self._clock)
@@ -162,7 +165,7 @@ class Resolver:
         if self._learned is not None:
             metric.start_from(self._learned.metric)
             scores.start_from(self._learned.moments)
-        search: Search = ExactSearch(dimension, self._policy.capacity)
+        search: Search = self._make_search(dimension, self._policy.capacity)
         gallery = Gallery(self._policy.capacity, tuning.prototypes, metric, search)
         entry = Entry(scores, gallery, metric, self._enrolment, self._policy.similarity_threshold)
         finder = CandidateFinder(gallery, metric, scores, self.transits, topology, live, entry, motion=tuning.motion)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from savant_reid.identity.constraints import Constraints
 from savant_reid.identity.resolver import Resolver
+from savant_reid.identity.search import search_for
 from savant_reid.site import load_site
 from savant_reid.site_learned import load_learned
 from savant_reid.site_people import load_enrolment
@@ -38,7 +39,8 @@ def resolver_for(site_file: str | Path, constraints: Constraints | None = None) 
 def shared_resolver(site_file: str | Path, constraints: Constraints | None = None) -> SharedResolver:
     """The resolver of a site, made at the first call, which may say what people have decided before (constraints).
 
-    Raises ConfigError if the site file is wrong, DataError if its enrolment file is.
+    Raises ConfigError if the site file is wrong or the search it names cannot run here, DataError if its enrolment file
+    is wrong.
     """
     path = Path(site_file).resolve()
     with _lock:
@@ -51,6 +53,7 @@ def shared_resolver(site_file: str | Path, constraints: Constraints | None = Non
                 learned=load_learned(site),
                 enrolment=people,
                 constraints=constraints,
+                search=search_for(site.identity.search),
             )
             _resolvers[path] = SharedResolver(resolver, threading.Lock())
         return _resolvers[path]

@@ -22,6 +22,10 @@ class CudaDevice:
         self.copies_back = 0
         self._kernels: dict[str, tuple[Any, Any]] = {}
 
+    def prepare(self, dtype: type[np.floating[Any]]) -> None:
+        """Compile what searches over rows of this type need, before the first of them (CuPy keeps it on disk)."""
+        self._kernels_for(np.dtype(dtype))
+
     def product(self, probes: Float32s, rows: Any) -> Any:
         """See Device.product. float16 is added up in float32 by the tensor cores, float32 without TF32.
 
@@ -50,7 +54,6 @@ class CudaDevice:
         return keys
 
     def _kernels_for(self, dtype: Any) -> tuple[Any, Any]:
-        """Compiled at the first use, which CuPy keeps on disk."""
         if dtype.name not in self._kernels:
             module = self.xp.RawModule(code=kernels.source(dtype.type))
             self._kernels[dtype.name] = module.get_function("best_of_parts"), module.get_function("best_of_blocks")
