@@ -1,0 +1,133 @@
+"""Architectures of published checkpoints: names, shapes and numbers are those of the projects' own models."""
+# ruff: noqa: E402 - the imports follow the check that PyTorch is there
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+sys.path.insert(0, str(Path(__file__).parent))
+import published_weights
+from model_builder.architectures import BUILDERS, KeyMismatch, create, keys
+
+from savant_reid.errors import ModelError
+
+pytestmark = pytest.mark.builder
+
+CASES = published_weights.outputs()
+BOT = ("fastreid_bot_r50", "fastreid_bot_r50_release_0.1")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+def _loaded(case: dict[str, Any]) -> torch.nn.Module:
+    module = create(case["architecture"], **case["options"])
+    weights = published_weights.random_weights(case["table"])
+    module.load_state_dict(keys(case["architecture"], weights, **case["options"]), strict=True)
+    return module
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_loads_strictly_and_gives_what_the_original_gives(name: str) -> None:
+    case = CASES[name]
+    module = _loaded(case)
+    images = published_weights.images(*case["size"])
+    with torch.inference_mode():
+        features = module(images, **{key: torch.tensor(value) for key, value in case.get("labels", {}).items()})
+    assert features.shape == (2, case["dimension"])
+    assert features.dtype == torch.float32
+    assert not module.training
+    # The table has 5 decimals; sums in another order on another processor move the 6th significant figure.
+    near = {"rtol": 2e-4, "atol": 2e-4}
+    torch.testing.assert_close(features.norm(dim=1), torch.tensor(case["norms"]), **near)
+    torch.testing.assert_close(features[:, :4], torch.tensor(case["first"]), **near)
+    torch.testing.assert_close(features[:, -4:], torch.tensor(case["last"]), **near)
+
+
+@pytest.mark.parametrize("name", sorted(BUILDERS))
+def test_builds_with_random_weights_and_keeps_rows_apart(name: str) -> None:
+    cases = [case for case in CASES.values() if case["architecture"] == name]
+    if not cases:
+        pytest.skip("not a re-ID network")
+    module = create(name)
+    images = published_weights.images(*cases[0]["size"])
+    with torch.inference_mode():
+        both, second = module(images), module(images[1:])
+    assert both.isfinite().all()
+    torch.testing.assert_close(both[1:], second, rtol=1e-4, atol=1e-5)
+
+
+def test_unknown_architecture_lists_the_known_ones() -> None:
+    with pytest.raises(KeyError, match="osnet_x1_0"):
+        create("osnet")
+
+
+@pytest.mark.parametrize("wrap", [lambda d: {"state_dict": d, "epoch": 60}, lambda d: {"model": {"state_dict": d}}])
+def test_wrapped_and_parallel_checkpoints(wrap: Any) -> None:
+    plain = published_weights.random_weights("osnet_x0_25")
+    wrapped = wrap({f"module.{name}": value for name, value in plain.items()})
+    mapped = keys("osnet_x0_25", wrapped)
+    assert "classifier.weight" not in mapped
+    assert all(torch.equal(mapped[name], plain[name]) for name in mapped)
+    assert set(plain) - set(mapped) == {"classifier.weight", "classifier.bias"}
+
+
+def test_every_tensor_goes_to_the_place_of_its_name() -> None:
+    weights = published_weights.random_weights(BOT[1])
+    mapped = keys(BOT[0], weights)
+    assert torch.equal(mapped["heads.bottleneck.0.weight"], weights["heads.bnneck.weight"])
+    assert torch.equal(mapped["backbone.layer4.2.conv3.weight"], weights["backbone.layer4.2.conv3.weight"])
+
+
+def test_missing_left_over_and_misshapen_are_all_named() -> None:
+    weights = published_weights.random_weights("osnet_x0_25")
+    del weights["conv3.0.gate.fc1.bias"]
+    weights["conv6.conv.weight"] = torch.zeros(1)
+    weights["fc.0.bias"] = torch.zeros(256)
+    with pytest.raises(KeyMismatch, match=r"osnet_x0_25: 1 missing.*1 left over.*fc.0.bias \(256,\) instead of") as e:
+        keys("osnet_x0_25", weights)
+    assert e.value.missing == ["conv3.0.gate.fc1.bias"]
+    assert e.value.left_over == ["conv6.conv.weight"]
+
+
+def test_counters_may_be_absent() -> None:
+    weights = published_weights.random_weights("osnet_x0_25")
+    old = {name: value for name, value in weights.items() if not name.endswith("num_batches_tracked")}
+    create("osnet_x0_25").load_state_dict(keys("osnet_x0_25", old), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "table", "named"),
+    [
+        ("osnet_x1_0", "osnet_ain_x1_0", "conv2.0.IN.bias"),
+        ("osnet_x1_0", "osnet_ibn_x1_0", "conv2.0.IN.bias"),
+        ("osnet_x1_0", "osnet_x0_25", r"conv1.conv.weight \(16, 3, 7, 7\) instead of \(64, 3, 7, 7\)"),
+        ("fastreid_bot_r50", "fastreid_sbs_r50_release_0.1", "backbone.NL_2.0.W.0.bias"),
+        ("fastreid_sbs_r50", "fastreid_sbs_r50_release_1", "heads.bottleneck.0.bias"),
+    ],
+)
+def test_another_models_checkpoint_is_refused(architecture: str, table: str, named: str) -> None:
+    with pytest.raises(KeyMismatch, match=named):
+        keys(architecture, published_weights.random_weights(table))
+
+
+def test_a_checkpoint_of_another_release_is_refused() -> None:
+    """The max pool of FastReID moved between them: names are the only sign of it."""
+    weights = published_weights.random_weights(BOT[1])
+    with pytest.raises(KeyMismatch, match=r"heads\.bnneck"):
+        keys(BOT[0], weights, release="1")
+
+
+@pytest.mark.parametrize("found", [{}, {"state_dict": [1]}, {"epoch": 3, "optimizer": {}}])
+def test_what_is_no_state_dict_is_refused(found: Any) -> None:
+    with pytest.raises(ModelError, match="expected a state dict"):
+        keys("osnet_x0_25", found)
