@@ -1,5 +1,5 @@
 # Every target sets up what it needs first; a second call does no set-up again.
-.PHONY: help setup demo test lint test-numpy1 test-builder train clean
+.PHONY: help setup demo test lint test-numpy1 test-builder gpu-check train clean
 
 PYTHON := .venv/bin/python
 OUT ?= runs/demo
@@ -35,6 +35,9 @@ test-numpy1: .venv-numpy1/ready ## what also runs in Savant's container, with it
 
 test-builder: .venv-builder/ready ## the tests of the model builder (PyTorch, CPU build)
 	.venv-builder/bin/python -m pytest -m builder tests/model_builder
+
+gpu-check: setup ## on a machine with an NVIDIA GPU and CuPy: all that is marked gpu, and the table for docs/gpu.md
+	@$(PYTHON) -m savant_reid.bench.search_check
 
 train: .venv-builder/ready ## train both demo models again, from simulated people (about an hour on 2 cores)
 	.venv-builder/bin/python -m model_builder train all --out models

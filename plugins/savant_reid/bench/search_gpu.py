@@ -1,108 +1,158 @@
-"""The search on an NVIDIA GPU, against what the device itself could do at most."""
+"""The searches on an NVIDIA GPU, against what the device itself could do at most."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from savant_reid.bench.search_cpu import CAMERAS, DIMENSION, PLACES, REACHABLE, units
-from savant_reid.identity.search.array_module import ArraySearch
+from savant_reid.identity.search import ExactSearch, MakeSearch, Search, SearchUnavailable
+from savant_reid.identity.search.choice import made_for
 
 Figure = dict[str, object]
+SIZES, QUICK_SIZES = (1_000, 10_000, 100_000, 1_000_000), (1_000, 10_000)
+PROBES = (1, 16, 64, 256)
+NAMES = ("gpu-arrays", "gpu", "gpu-half", "faiss-gpu")
+# Owners whose rows change before a search.
+CHANGED = 100
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """What the device does at most, in this run: bytes read and written by a copy, operations of a matrix product."""
+
+    bytes_per_ms: float
+    operations_per_ms: float
+    half_operations_per_ms: float
+
+    def floor_ms(self, rows: int, probes: int, half: bool) -> float:
+        """Reading the rows once or the operations at full rate, whichever takes longer."""
+        number_bytes, rate = (2, self.half_operations_per_ms) if half else (4, self.operations_per_ms)
+        reading = rows * DIMENSION * number_bytes / self.bytes_per_ms
+        return max(reading, 2 * rows * probes * DIMENSION / rate)
+
+
+@dataclass(frozen=True)
+class Rig:
+    """What is measured. makers: of searches, by name. synchronize: waits until the device is idle."""
+
+    makers: Mapping[str, MakeSearch]
+    synchronize: Callable[[], object]
+    ceilings: Ceilings
+
+    def median_ms(self, call: Callable[[], object], repeats: int = 25) -> float:
+        return median_ms(self.synchronize, call, repeats)
 
 
 def gpu_figures(quick: bool) -> list[Figure]:
-    """Whole scans at several sizes, then a few cameras' blocks against all. Raises what CuPy raises without a GPU."""
+    """All searches that can run on the first GPU. Raises what CuPy raises without one."""
     import cupy
 
+    def synchronize() -> None:
+        cupy.cuda.Device().synchronize()
+
+    ceilings = _ceilings(cupy, synchronize)
     device = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-    ceilings = Ceilings(cupy)
     figures: list[Figure] = [
         {"what": f"device copy, {device}", "value": ceilings.bytes_per_ms / 1e6, "unit": "GB/s read and written"},
         {"what": f"FP32 matrix product, {device}", "value": ceilings.operations_per_ms / 1e9, "unit": "TFLOP/s"},
+        {"what": f"FP16 matrix product, {device}", "value": ceilings.half_operations_per_ms / 1e9, "unit": "TFLOP/s"},
     ]
-    for rows in (1_000, 10_000) if quick else (1_000, 10_000, 100_000, 1_000_000):
-        vectors = units(rows, 0)
-        owners = np.arange(1, rows + 1)
-        search = ArraySearch(DIMENSION, rows, cupy)
-        start = time.perf_counter()
-        search.rebuild(owners, np.zeros(rows, np.int64), vectors)
-        cupy.cuda.Device().synchronize()
-        loading = time.perf_counter() - start
-        figures.append({"what": f"GPU, all {rows} rows taken in anew", "value": loading * 1e3, "unit": "ms"})
-        figures += [scan(cupy, search, probes, ceilings) for probes in (1, 16, 64, 256)]
-        search.rebuild(owners, owners % CAMERAS, vectors)
-        figures += [topology(cupy, search, probes) for probes in (1, 64)]
-        figures.append(changing(cupy, search))
+    makers: dict[str, MakeSearch] = {}
+    for name in NAMES:
+        try:
+            makers[name] = made_for(name)
+        except SearchUnavailable as error:
+            figures.append({"what": f"{name}, not measured", "value": 0, "unit": str(error)})
+    return figures + search_figures(Rig(makers, synchronize, ceilings), QUICK_SIZES if quick else SIZES)
+
+
+def search_figures(rig: Rig, sizes: Sequence[int], probes: Sequence[int] = PROBES) -> list[Figure]:
+    """Each search at each size: whole scans, a few cameras' blocks against all, and after changes."""
+    figures: list[Figure] = []
+    for rows in sizes:
+        vectors, owners, oracle = units(rows, 0), np.arange(1, rows + 1), ExactSearch(DIMENSION, rows)
+        oracle.rebuild(owners, np.zeros(rows, np.int64), vectors)
+        for name, make in rig.makers.items():
+            search = make(DIMENSION, rows)
+            if isinstance(search, ExactSearch):  # no room on the device
+                continue
+            start = time.perf_counter()
+            search.rebuild(owners, np.zeros(rows, np.int64), vectors)
+            search.nearest(vectors[:1], [0], 1)
+            rig.synchronize()
+            taken_in = (time.perf_counter() - start) * 1e3
+            figures.append(_figure(name, rows, "all taken in anew, and a search", taken_in))
+            figures += [_scan(rig, name, search, oracle, count) for count in probes]
+            search.rebuild(owners, owners % CAMERAS, vectors)
+            figures += [_topology(rig, name, search, count) for count in (1, 64)]
+            figures.append(_changing(rig, name, search))
     return figures
 
 
-class Ceilings:
-    """What the device does at most, in this run: bytes read and written by a copy, operations of an FP32 product."""
-
-    def __init__(self, cupy: Any) -> None:
-        source, target = cupy.zeros((2, 1 << 28), cupy.float32)
-        self.bytes_per_ms = 2 * source.nbytes / median_ms(cupy, lambda: cupy.copyto(target, source))
-        matrix = cupy.asarray(units(8192, 2)) @ cupy.asarray(units(8192, 3)).T
-        product = cupy.empty_like(matrix)
-        self.operations_per_ms = 2 * 8192**3 / median_ms(cupy, lambda: cupy.matmul(matrix, matrix, out=product))
-
-
-def median_ms(cupy: Any, call: Callable[[], object], repeats: int = 25) -> float:
+def median_ms(synchronize: Callable[[], object], call: Callable[[], object], repeats: int = 25) -> float:
     """Of the wall clock, from the call until the device is idle, after three calls to warm up."""
     times = []
     for _ in range(repeats + 3):
-        cupy.cuda.Device().synchronize()
+        synchronize()
         start = time.perf_counter()
         call()
-        cupy.cuda.Device().synchronize()
+        synchronize()
         times.append((time.perf_counter() - start) * 1e3)
     return float(np.median(times[3:]))
 
 
-def scan(cupy: Any, search: ArraySearch, probes: int, ceilings: Ceilings) -> Figure:
+def _ceilings(cupy: Any, synchronize: Callable[[], object]) -> Ceilings:
+    source, target = cupy.zeros((2, 1 << 28), cupy.float32)
+    bytes_per_ms = 2 * source.nbytes / median_ms(synchronize, lambda: cupy.copyto(target, source))
+    rates = []
+    for dtype in (cupy.float32, cupy.float16):
+        left, right = (cupy.asarray(units(8192, seed).astype(dtype)) for seed in (2, 3))
+        matrix = left @ right.T
+        product = cupy.empty_like(matrix)
+        taken = median_ms(synchronize, partial(cupy.matmul, matrix, matrix, out=product))
+        rates.append(2 * 8192**3 / taken)
+    return Ceilings(bytes_per_ms, rates[0], rates[1])
+
+
+def _figure(name: str, rows: int, what: str, value: float, **more: object) -> Figure:
+    figure = {"what": f"{name}, {rows} rows: {what}", "value": value, "unit": "ms", "search": name, "rows": rows}
+    return {**figure, "case": what, **more}
+
+
+def _scan(rig: Rig, name: str, search: Search, oracle: Search, probes: int) -> Figure:
     """Every row in one block; probes go there and answers come back within the time measured."""
     asked = units(probes, 1)
-    value = median_ms(cupy, lambda: search.nearest(asked, [0], PLACES))
-    bandwidth = len(search) * DIMENSION * 4 / ceilings.bytes_per_ms
-    arithmetic = 2 * len(search) * probes * DIMENSION / ceilings.operations_per_ms
-    return {
-        "what": f"GPU search, {len(search)} rows x {probes} probes",
-        "value": value,
-        "unit": "ms",
-        "floor": max(bandwidth, arithmetic),
-        "bandwidth_floor": bandwidth,
-        "arithmetic_floor": arithmetic,
-        "times_floor": value / max(bandwidth, arithmetic),
-    }
+    value = rig.median_ms(lambda: search.nearest(asked, [0], PLACES))
+    floor = rig.ceilings.floor_ms(len(search), probes, half="half" in name)
+    some = asked[:4]  # the oracle is slow
+    same = (search.nearest(some, [0], PLACES).owners == oracle.nearest(some, [0], PLACES).owners).all()
+    more = {"floor": floor, "times_floor": value / floor, "same_as_oracle": bool(same)}
+    return _figure(name, len(search), f"{probes} probes", value, **more)
 
 
-def topology(cupy: Any, search: ArraySearch, probes: int) -> Figure:
+def _topology(rig: Rig, name: str, search: Search, probes: int) -> Figure:
     """The blocks of a few cameras against those of all."""
     asked = units(probes, 1)
-    full = median_ms(cupy, lambda: search.nearest(asked, range(CAMERAS), PLACES))
-    return {
-        "what": f"GPU search, {REACHABLE} of {CAMERAS} cameras, {len(search)} rows x {probes} probes",
-        "value": median_ms(cupy, lambda: search.nearest(asked, range(REACHABLE), PLACES)),
-        "unit": "ms",
-        "baseline": {"all cameras, ms": full},
-    }
+    full = rig.median_ms(lambda: search.nearest(asked, range(CAMERAS), PLACES))
+    value = rig.median_ms(lambda: search.nearest(asked, range(REACHABLE), PLACES))
+    case = f"{REACHABLE} of {CAMERAS} cameras, {probes} probes"
+    return _figure(name, len(search), case, value, baseline={"all cameras, ms": full})
 
 
-def changing(cupy: Any, search: ArraySearch, changed: int = 100) -> Figure:
+def _changing(rig: Rig, name: str, search: Search) -> Figure:
     """A search right after some owners' rows have changed."""
-    asked, vectors = units(16, 1), units(changed, 4)
+    asked, vectors = units(16, 1), units(CHANGED, 4)
 
     def change_and_search() -> None:
-        for owner in range(1, changed + 1):
+        for owner in range(1, CHANGED + 1):
             search.replace(owner, owner % CAMERAS, vectors[owner - 1 : owner])
         search.nearest(asked, range(REACHABLE), PLACES)
 
-    return {
-        "what": f"GPU, {changed} changed rows, then {REACHABLE} of {CAMERAS} cameras, {len(search)} rows x 16 probes",
-        "value": median_ms(cupy, change_and_search),
-        "unit": "ms",
-    }
+    case = f"{CHANGED} changed rows, then {REACHABLE} of {CAMERAS} cameras, 16 probes"
+    return _figure(name, len(search), case, rig.median_ms(change_and_search))

@@ -42,7 +42,11 @@ def search_for(name: str = "auto") -> MakeSearch:
 
     A GPU is set up here, before frames come. Raises SearchUnavailable.
     """
-    name = os.environ.get(VARIABLE) or name
+    return made_for(os.environ.get(VARIABLE) or name)
+
+
+def made_for(name: str) -> MakeSearch:
+    """As search_for, whatever the environment says."""
     if name not in NAMES:
         raise SearchUnavailable(f"identity.search ({VARIABLE}): expected one of {', '.join(NAMES)}; found {name!r}")
     if name == "auto":
