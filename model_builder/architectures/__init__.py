@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from model_builder.architectures import fastreid_resnet, published, torchreid_osnet, yolox
+from model_builder.architectures import fastreid_resnet, published, torchreid_osnet, transreid, vit, yolox
 from model_builder.architectures.detector import PersonDetector
 from model_builder.architectures.osnet import OSNetEmbedder
 from model_builder.architectures.published import KeyMismatch
@@ -19,12 +19,14 @@ __all__ = ["BUILDERS", "KeyMismatch", "OSNetEmbedder", "PersonDetector", "create
 BUILDERS: dict[str, Callable[..., nn.Module]] = {
     **torchreid_osnet.BUILDERS,
     **fastreid_resnet.BUILDERS,
+    **vit.BUILDERS,
+    **transreid.BUILDERS,
     **yolox.BUILDERS,
 }
 
 
 def create(name: str, **options: Any) -> nn.Module:
-    """The network with random weights, in eval mode. KeyError lists the known names; ValueError for a wrong option.
+    """The network with random weights, in eval mode. KeyError: lists the known names; ValueError, TypeError: an option.
 
     Re-ID networks map normalised images (batch, 3, height, width) float32 to the feature that their projects use at
     test time, (batch, dimension), before any L2; detectors to their raw output.

@@ -113,6 +113,9 @@ def test_counters_may_be_absent() -> None:
         ("osnet_x1_0", "osnet_x0_25", r"conv1.conv.weight \(16, 3, 7, 7\) instead of \(64, 3, 7, 7\)"),
         ("fastreid_bot_r50", "fastreid_sbs_r50_release_0.1", "backbone.NL_2.0.W.0.bias"),
         ("fastreid_sbs_r50", "fastreid_sbs_r50_release_1", "heads.bottleneck.0.bias"),
+        ("personvit_b", "transreid_vit_b_stride_16", "left over: b1.0.attn.proj.bias"),
+        ("transreid_vit_b", "personvit_b", "missing: b1.0.attn.proj.bias"),
+        ("transreid_vit_b", "transreid_vit_b_stride_16", "1 left over: base.sie_embed"),
     ],
 )
 def test_another_models_checkpoint_is_refused(architecture: str, table: str, named: str) -> None:
@@ -131,3 +134,65 @@ def test_a_checkpoint_of_another_release_is_refused() -> None:
 def test_what_is_no_state_dict_is_refused(found: Any) -> None:
     with pytest.raises(ModelError, match="expected a state dict"):
         keys("osnet_x0_25", found)
+
+
+def test_positions_of_another_stride_are_refused_not_resized() -> None:
+    """TransReID itself resizes ImageNet's positions before training, never those of a finished checkpoint."""
+    weights = published_weights.random_weights("transreid_vit_b_stride_12")
+    with pytest.raises(KeyMismatch, match=r"base.pos_embed \(1, 211, 768\) instead of \(1, 129, 768\)"):
+        keys("transreid_vit_b", weights, cameras=6)
+
+
+def _small_transreid(**options: Any) -> torch.nn.Module:
+    return create("transreid_vit_b", size=(64, 48), width=48, heads=3, **options)
+
+
+@pytest.mark.parametrize("rows", [[2], [0, 5], None])
+def test_folded_side_information_gives_what_its_labels_give(rows: list[int] | None) -> None:
+    module = _small_transreid(cameras=3, views=2, jigsaw=False)
+    images = published_weights.images(64, 48)
+    side = module.base.sie_embed
+    with torch.inference_mode():
+        if rows is not None and len(rows) == 1:
+            expected = module(images, camera=torch.tensor([1, 1]), view=torch.tensor([0, 0]))  # row 1 * 2 + 0
+        else:
+            mean = side[rows or range(6)].mean(0, keepdim=True)
+            expected = module.base(images, mean)[:, 0]
+        without = module.base(images)[:, 0]
+    module.fold_side(rows)
+    with torch.inference_mode():
+        folded = module(images)
+    torch.testing.assert_close(folded, expected, rtol=1e-4, atol=1e-5)
+    assert (folded - without).abs().max() > 1e-3
+    assert "base.sie_embed" not in module.state_dict()
+    with pytest.raises(ValueError, match="found none"):
+        module.fold_side()
+
+
+def test_without_labels_the_mean_row_is_taken() -> None:
+    module = _small_transreid(cameras=4)
+    images = published_weights.images(64, 48)
+    with torch.inference_mode():
+        unlabelled = module(images)
+        module.fold_side()
+        torch.testing.assert_close(module(images), unlabelled, rtol=1e-4, atol=1e-5)
+
+
+def test_labels_that_the_checkpoint_cannot_know_are_refused() -> None:
+    images, labels = published_weights.images(64, 48), torch.tensor([0, 1])
+    with pytest.raises(ValueError, match=r"expected \(False, False\), found \(True, False\)"):
+        _small_transreid()(images, camera=labels)
+    with pytest.raises(ValueError, match=r"expected \(True, True\), found \(True, False\)"):
+        _small_transreid(cameras=3, views=2)(images, camera=labels)
+    with pytest.raises(ValueError, match="some of 0 to 2"):
+        _small_transreid(cameras=3).fold_side([3])
+
+
+def test_patches_are_shuffled_as_the_paper_draws_it() -> None:
+    """Moved on by four, then the first and the second half take turns; an odd one out repeats the last but one."""
+    module = _small_transreid()  # 4 rows of 3 patches
+    tokens = torch.arange(13.0)[None, :, None]
+    assert module.shuffled(tokens)[0, :, 0].tolist() == [5, 11, 6, 12, 7, 1, 8, 2, 9, 3, 10, 4]
+    module = create("transreid_vit_b", size=(48, 48), width=48, heads=3)  # 9 patches
+    tokens = torch.arange(10.0)[None, :, None]
+    assert module.shuffled(tokens)[0, :, 0].tolist() == [5, 1, 6, 2, 7, 3, 8, 4, 9, 3]
