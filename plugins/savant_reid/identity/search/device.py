@@ -7,9 +7,11 @@ copy. So the answer is exact either way.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from savant_reid.identity.search import pages as paging
 from savant_reid.identity.search.best import NO_KEY, Device, Keys, Parts, parts_of, places_of, scores_of
@@ -88,10 +90,16 @@ class DeviceSearch(PlacedSearch):
         scores = scores_of(keys, self._type)
         probe, block, rank = np.nonzero((keys != NO_KEY) & (scores >= self._bound(keys, k, least)[:, :, None]))
         places = places_of(keys[probe, block, rank])
-        if self._error:
-            alike = np.einsum("nd,nd->n", self._pages.vectors[places], probes[probe])
-        else:
-            alike = scores[probe, block, rank]
+        alike = self._compared(probes, probe, places) if self._error else scores[probe, block, rank]
         found = Found(probe, block, self._pages.owners.reshape(-1)[places], alike)
         owners, similarities = ranked([found], keys.shape[:2], k)
         return owners, similarities
+
+    def _compared(self, probes: Float32s, probe: NDArray[np.intp], places: Int64s) -> Float32s:
+        """(n,) float32 products of probes, by number (n,) ascending, and the rows at places (n,)."""
+        alike = np.empty(len(places), np.float32)
+        ends = np.searchsorted(probe, np.arange(len(probes) + 1)).tolist()
+        for at, (start, end) in enumerate(itertools.pairwise(ends)):  # one probe's rows fit in the cache
+            # Not BLAS, whose last bits depend on what else it multiplies.
+            np.einsum("nd,d->n", self._pages.vectors[places[start:end]], probes[at], out=alike[start:end])
+        return alike
