@@ -1,4 +1,4 @@
-"""``python -m model_builder train|evaluate detector|embedder``."""
+"""``python -m model_builder list | fetch | build | verify NAME``, and ``train | evaluate detector|embedder``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from model_builder import data
+from model_builder.commands import COMMANDS
 from model_builder.demo_cards import metadata_of, model_file, write_card
 from model_builder.evaluate_model import evaluate_model_command, market_folder_command
 
@@ -27,7 +28,11 @@ workers_option = click.option("--workers", default=os.cpu_count(), show_default=
 
 @click.group()
 def main() -> None:
-    """Trains and evaluates the demo models."""
+    """Published models to files that the module runs; trains and evaluates the demo models."""
+
+
+for command in COMMANDS:
+    main.add_command(command)
 
 
 @main.command()

@@ -180,6 +180,11 @@ class Card(_Part):
         """Else it embeds."""
         return self.task == DETECTION
 
+    def built_file(self, models: Path, precision: str = "fp32") -> Path:
+        """``models/NAME/NAME.onnx``, or ``NAME.fp16.onnx`` for another precision."""
+        name = self.file.name if precision == "fp32" else f"{Path(self.file.name).stem}.{precision}.onnx"
+        return models / self.name / name
+
 
 def load_card(name: str, models: Path = MODELS) -> Card:
     """The card of `models`/`name`. Raises ConfigError where it is absent or wrong, naming the key."""

@@ -1,0 +1,157 @@
+"""`list`, `fetch`, `build` and `verify`: from a card to a file that the module may run."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from model_builder.cards import MODELS, Card, load_card, load_cards
+from savant_reid.errors import ModelError, SavantReidError
+
+PRECISIONS = ("fp32", "fp16")
+
+models_option = click.option(
+    "--models", type=click.Path(path_type=Path, file_okay=False), default=MODELS, help="The folder of the cards."
+)
+precision_option = click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True)
+batch_option = click.option(
+    "--max-batch", type=click.IntRange(1, 256), default=8, show_default=True, help="Largest batch that is verified."
+)
+
+
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where the published file comes from."""
+    for option in (
+        click.option(
+            "--file",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help="The published file, in place of fetching it.",
+        ),
+        click.option("--cache", type=click.Path(path_type=Path, file_okay=False), help="Where fetched files are kept."),
+        click.option("--accept-licence", is_flag=True, help="You have read the weights' licence and accept it."),
+    ):
+        command = option(command)
+    return command
+
+
+def told(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The errors that are meant for the user, as one line and not as a trace."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except SavantReidError as error:
+            raise click.ClickException(str(error)) from error
+
+    return wrapped
+
+
+@click.command("list")
+@models_option
+@told
+def list_models(models: Path) -> None:
+    """Prints all models: licence, size, published accuracy, speed where measured, and whether it is built."""
+    from model_builder.listing import table
+
+    click.echo(table(load_cards(models), models))
+
+
+@click.command("fetch")
+@click.argument("name")
+@models_option
+@source_options
+@told
+def fetch_model(name: str, models: Path, file: Path | None, cache: Path | None, accept_licence: bool) -> None:
+    """Gets the published file of a model and prints where it is, with its SHA-256."""
+    from model_builder.files import sha256_of
+
+    source = published_file(load_card(name, models), file, cache, accept_licence)
+    click.echo(f"{source}\nSHA-256 {sha256_of(source)}")
+
+
+@click.command("build")
+@click.argument("name")
+@models_option
+@precision_option
+@batch_option
+@source_options
+@told
+def build_model(
+    name: str,
+    models: Path,
+    precision: str,
+    max_batch: int,
+    file: Path | None,
+    cache: Path | None,
+    accept_licence: bool,
+) -> None:
+    """Fetches, exports to models/NAME, and verifies. The module does not run a file that failed."""
+    from model_builder.build import build
+
+    card = load_card(name, models)
+    source = published_file(card, file, cache, accept_licence)
+    click.echo(build(card, source, models, precision))  # type: ignore[arg-type]
+    _verify(card, source, models, precision, max_batch)
+
+
+@click.command("verify")
+@click.argument("name")
+@models_option
+@precision_option
+@batch_option
+@source_options
+@told
+def verify_model(
+    name: str,
+    models: Path,
+    precision: str,
+    max_batch: int,
+    file: Path | None,
+    cache: Path | None,
+    accept_licence: bool,
+) -> None:
+    """Compares the built file with the published one again, and writes verify.json and verify.md beside it."""
+    card = load_card(name, models)
+    _verify(card, published_file(card, file, cache, accept_licence), models, precision, max_batch)
+
+
+def published_file(card: Card, file: Path | None, cache: Path | None, accept_licence: bool) -> Path:
+    """The file that was named, or the one from the cache or the network; either has to have the card's SHA-256."""
+    from model_builder.fetch import check_digest, default_cache, fetch
+
+    if file is None:
+        return fetch(card, cache or default_cache(), accept_licence=accept_licence)
+    check_digest(card, file)
+    return file
+
+
+def _verify(card: Card, source: Path, models: Path, precision: str, max_batch: int) -> None:
+    from model_builder.build import network_of
+    from model_builder.export import open_session
+    from model_builder.files import sha256_of
+    from model_builder.reference import by_graph, by_network
+    from model_builder.report import TABLE, as_markdown, read_report, write_report
+    from model_builder.verify import verify
+
+    target = card.built_file(models, precision)
+    if not target.is_file():
+        raise ModelError(f"{target}: no such file; build it first: python -m model_builder build {card.name}")
+    if card.source.kind == "onnx":
+        reference = by_graph(card, open_session(source))
+    else:
+        reference = by_network(card, network_of(card, source))
+    verification = verify(card, target, reference, precision=precision, max_batch=max_batch)
+    report = write_report(card, verification, {"file": source.name, "sha256": sha256_of(source)})
+    click.echo(as_markdown(read_report(report)))
+    if not verification.passed:
+        raise ModelError(
+            f"{target}: differs from what was published, see {report.with_name(TABLE)}; the module refuses it"
+        )
+
+
+COMMANDS = (list_models, fetch_model, build_model, verify_model)

@@ -1,0 +1,116 @@
+"""verify.json and verify.md beside a model: what was checked, and the hash of the file that it holds for."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import onnxruntime
+
+from model_builder.cards import Card
+from model_builder.files import written_whole
+from savant_reid.errors import ModelError
+
+if TYPE_CHECKING:  # reading a report needs no PyTorch
+    from model_builder.verify import Check, Verification
+
+REPORT, TABLE = "verify.json", "verify.md"
+VERSION = 1
+
+
+def write_report(card: Card, verification: Verification, origin: Mapping[str, str]) -> Path:
+    """Writes both files; other models of the same folder keep their entries. origin: of the published file."""
+    path = verification.file.with_name(REPORT)
+    files = read_report(path).get("files", {}) if path.is_file() else {}
+    files = {name: entry for name, entry in files.items() if path.with_name(name).is_file()}
+    files[verification.file.name] = {
+        "sha256": verification.sha256,
+        "passed": verification.passed,
+        "precision": verification.precision,
+        "source": dict(origin),
+        "versions": versions(),
+        "checks": [_check(check) for check in verification.checks],
+    }
+    content = {"version": VERSION, "model": card.name, "files": dict(sorted(files.items()))}
+    with written_whole(path) as part:
+        part.write_text(json.dumps(content, indent=2) + "\n")
+    with written_whole(path.with_name(TABLE)) as part:
+        part.write_text(as_markdown(content))
+    return path
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """Raises ModelError where the file is no report."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and isinstance(content.get("files"), dict):
+            return content
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}. Remove it and verify the model again") from error
+    raise ModelError(f"{path}: expected a report of verify with 'files'. Remove it and verify the model again")
+
+
+def versions() -> dict[str, str]:
+    """Of what computed the numbers; PyTorch's is absent where only graphs were compared."""
+    found = {"onnxruntime": onnxruntime.__version__}
+    try:
+        import torch
+    except ImportError:
+        return found
+    return found | {"torch": torch.__version__}
+
+
+def as_markdown(content: Mapping[str, Any]) -> str:
+    """The same as a page for people."""
+    lines = [f"# {content['model']}: verified files", ""]
+    for name, entry in content["files"].items():
+        using = ", ".join(f"{tool} {version}" for tool, version in entry["versions"].items())
+        lines += [
+            f"## {name}: {'passed' if entry['passed'] else 'FAILED'}",
+            "",
+            f"SHA-256 `{entry['sha256']}`, {entry['precision']}, {using}",
+            "",
+            "| runtime | batch | pictures | least cosine | boxes | least overlap | confidences differ by | |",
+            "|---|---|---|---|---|---|---|---|",
+            *map(_line, entry["checks"]),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _check(check: Check) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "runtime": check.runtime,
+        "batch": check.batch,
+        "pictures": check.pictures,
+        # JSON has no NaN; none says that there was nothing to compare.
+        "cosine": check.cosine if math.isfinite(check.cosine) else None,
+        "expected_cosine": check.limits.cosine,
+        "passed": check.passed,
+    }
+    if check.boxes is not None:
+        entry |= {
+            "boxes": check.boxes.boxes,
+            "overlap": check.boxes.overlap,
+            "expected_overlap": check.limits.overlap,
+            "score_difference": check.boxes.score,
+            "expected_score_difference": check.limits.score,
+        }
+    return entry
+
+
+def _line(check: Mapping[str, Any]) -> str:
+    cosine = "-" if check["cosine"] is None else f"{check['cosine']:.7f} (>= {check['expected_cosine']})"
+    boxes = ("-",) * 3
+    if "boxes" in check:
+        overlap = f"{check['overlap']:.4f} (>= {check['expected_overlap']})"
+        boxes = (
+            str(check["boxes"]),
+            overlap,
+            f"{check['score_difference']:.6f} (<= {check['expected_score_difference']})",
+        )
+    verdict = "passed" if check["passed"] else "FAILED"
+    return f"| {' | '.join((check['runtime'], str(check['batch']), str(check['pictures']), cosine, *boxes, verdict))} |"
