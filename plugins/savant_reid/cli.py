@@ -54,6 +54,8 @@ main.add_command(topology_group)
 )
 @click.option("--rtsp-port", default=8554, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--zmq", metavar="ADDRESS", help="Publish metadata as JSON over ZeroMQ: tcp://HOST:PORT or ipc://PATH.")
+@click.option("--kafka", metavar="BROKERS", help="Send metadata as JSON to Kafka: HOST:PORT[,HOST:PORT…].")
+@click.option("--kafka-config", type=click.Path(path_type=Path), help="YAML: topics, spool, librdkafka's properties.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the module.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json when done.")
 def run_command(
@@ -66,6 +68,8 @@ def run_command(
     serve_rtsp: bool,
     rtsp_port: int,
     zmq: str | None,
+    kafka: str | None,
+    kafka_config: Path | None,
     overrides: Sequence[str],
     as_json: bool,
 ) -> None:
@@ -86,6 +90,8 @@ def run_command(
                 dict(_key_value(text) for text in overrides),
                 progress,
                 zmq,
+                kafka,
+                kafka_config,
             )
             metrics = run(request)
     _conclude(out, metrics, as_json)

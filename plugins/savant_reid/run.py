@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -23,6 +23,8 @@ from savant_reid.run_inputs import SITE_KEY, choose_site
 from savant_reid.run_results import identity_metrics, score_run
 from savant_reid.sinks.folder_sink import open_run_sinks
 from savant_reid.sinks.frames import FrameLines
+from savant_reid.sinks.kafka import SPOOL_FOLDER, KafkaSink
+from savant_reid.sinks.kafka_settings import load_kafka_settings
 from savant_reid.sinks.metrics import write_metrics
 from savant_reid.sinks.run_folder import METRICS, SITE, check_inputs, prepare_run_folder
 from savant_reid.sinks.zeromq import ZeroMqSink
@@ -35,7 +37,7 @@ from savant_reid.site_people import load_enrolment
 class RunRequest:
     """sources: (camera, uri) pairs; none takes those of the site file. site: the site file; by default that of the
     module (see run_inputs.choose_site). truth: to score the result against.
-    zmq: address for metadata, see ZeroMqSink."""
+    zmq: address for metadata, see ZeroMqSink. kafka: brokers for metadata, see KafkaSink; kafka_config: its settings."""
 
     module: Path
     out: Path
@@ -47,6 +49,8 @@ class RunRequest:
     overrides: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[Sequence[Frame]], None] = lambda _: None
     zmq: str | None = None
+    kafka: str | None = None
+    kafka_config: Path | None = None
 
 
 def run(request: RunRequest) -> dict[str, Any]:
@@ -68,25 +72,37 @@ def run(request: RunRequest) -> dict[str, Any]:
     with ExitStack() as stack:
         stack.callback(shared.forget, site_copy)
         # Here, before anything is written: an address that cannot be used must not cost the run that is there.
-        published = [stack.enter_context(closing(ZeroMqSink(request.zmq, lines)))] if request.zmq else []
+        published = {name: stack.enter_context(closing(sink)) for name, sink in _published(request, lines)}
         host_run = HostRun(
             module=module,
             sources=open_sources(pairs, realtime=request.serve_rtsp_port is not None),
             out=request.out,
             prepare=lambda: prepare_run_folder(request.out, request.force, copies),
-            sinks=lambda model: open_run_sinks(request.out, site.site, model, lines=lines, more=published),
+            sinks=lambda model: open_run_sinks(
+                request.out, site.site, model, lines=lines, more=list(published.values())
+            ),
             accept=lambda model: (load_enrolment(site, model), load_learned(site, model)),
             serve_rtsp_port=request.serve_rtsp_port,
             progress=request.progress,
         )
         result = run_host(host_run)
         metrics = _metrics(result, site, module, started, shared.resolver_for(site_copy))
-    metrics["zeromq"] = published[0].metrics() if published else None
+    for name in ("zeromq", "kafka"):
+        metrics[name] = published[name].metrics() if name in published else None
     if truth is not None and not result.stopped:
         metrics["scores"] = score_run(truth, request.out)
     write_metrics(request.out / METRICS, metrics)
     write_report(request.out)
     return metrics
+
+
+def _published(request: RunRequest, lines: FrameLines) -> Iterator[tuple[str, ZeroMqSink | KafkaSink]]:
+    """The sinks that are no files, by their names in metrics.json."""
+    if request.zmq:
+        yield "zeromq", ZeroMqSink(request.zmq, lines)
+    if request.kafka:
+        settings = load_kafka_settings(request.kafka_config) if request.kafka_config else None
+        yield "kafka", KafkaSink(request.kafka, lines, request.out / SPOOL_FOLDER, settings)
 
 
 def _metrics(result: HostResult, site: Site, module: Module, started: datetime, resolver: Any) -> dict[str, Any]:

@@ -1,0 +1,39 @@
+"""Frames and identity events as Kafka's messages: what identifies them, and by what the broker keeps their order."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from savant_reid.sinks.spool import Message
+
+
+class MessageMaker:
+    """run: tells this run's frames and sequences, which count from 0, from those of others."""
+
+    def __init__(self, site: str, run: str) -> None:
+        self._site = _mended(site)
+        self.run = _mended(run)
+
+    def frame(self, camera: str, frame: int, text: str) -> Message:
+        """In order by camera."""
+        camera = _mended(camera)
+        return Message(f"{self.run}/frame/{camera}/{frame}", f"{self._site}/{camera}", _utf8(text))
+
+    def event(self, sequence: int, text: str) -> Message:
+        """In order by site: a merge concerns several cameras, and a split may undo it."""
+        return Message(f"{self.run}/identity/{sequence}", self._site, _utf8(text))
+
+
+def new_run_name(started: datetime) -> str:
+    """Sorts by time; no two are the same, on whatever machine."""
+    return f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def _utf8(text: str) -> bytes:
+    """Half a surrogate pair, as a broken name leaves it, becomes a question mark."""
+    return text.encode(errors="replace")
+
+
+def _mended(text: str) -> str:
+    return _utf8(text).decode()
