@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,3 +75,18 @@ def test_a_gpu_that_cannot_be_used_is_a_failure(monkeypatch: pytest.MonkeyPatch)
     result = CliRunner().invoke(search_check.main)
     assert result.exit_code == 1
     assert "pip install 'cupy-cuda12x[ctk]'" in result.output
+
+
+def test_the_report_names_date_device_and_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    gathered = {"what": "gather", "value": 0.5, "unit": "ms"}
+    monkeypatch.setattr(gpu_gather, "gpu_figures", lambda: [gathered])
+    monkeypatch.setattr(search_gpu, "gpu_figures", lambda quick: [{"what": f"{quick}", "value": 1234, "unit": "GB/s"}])
+    runtime = SimpleNamespace(
+        getDeviceProperties=lambda device: {"name": f"Device {device}".encode()},
+        runtimeGetVersion=lambda: 12020,
+        driverGetVersion=lambda: 13000,
+    )
+    cupy = SimpleNamespace(__version__="13.9", cuda=SimpleNamespace(runtime=runtime))
+    lines = search_check.report(cupy, True).splitlines()
+    assert re.match(r"\d{4}-\d\d-\d\d, Device 0, CUDA 12.2 \(driver: 13.0\), CuPy 13.9, NumPy ", lines[0])
+    assert lines[2:4] == ["- gather: 0.5 ms", "- True: 1,234 GB/s"]

@@ -161,6 +161,17 @@ def test_ties_come_in_the_order_of_owners(make: Make) -> None:
     assert search.nearest(-vector, [0], 9).owners.tolist() == [[2, 3, 4, 7, 9, 2**40, 0, 0, 0]]
 
 
+def test_nothing_is_left_of_what_was_there_before_a_rebuild(make: Make) -> None:
+    search, vectors = make(DIMENSION, 200), exact_units(200, seed=0)
+    search.rebuild(np.arange(1, 201), np.arange(200) % 2, vectors)
+    search.nearest(vectors[:1], [0], 1)
+    search.rebuild(np.array([1]), np.array([0]), vectors[:1])
+    search.replace(2, 5, vectors[1:2])
+    found = search.nearest(vectors[:3], [0, 1, 5], 2)
+    assert found.owners.tolist() == [[1, 0, 0, 0, 2, 0]] * 3
+    assert np.isneginf(found.similarities[found.owners == NOBODY]).all()
+
+
 def test_a_full_search_says_so_and_changes_nothing(make: Make) -> None:
     search, vectors = make(DIMENSION, 5), exact_units(4, seed=0)
     search.replace(1, 0, vectors)
