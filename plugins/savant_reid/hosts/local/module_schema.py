@@ -79,11 +79,12 @@ class LocalHost(Strict):
 
     inference_threads: threads of ONNX Runtime per model. letterbox_padding: grey value around a letterboxed picture;
     DeepStream pads with 0. tracker: what stands in for nvtracker. bytetrack, deepsort: their settings, checked by
-    the trackers themselves.
+    the trackers themselves. accept_unverified_models: run a model file whose hash is not the one that was verified.
     """
 
     inference_threads: Annotated[int, Field(ge=1, le=64)] = 2
     letterbox_padding: Annotated[int, Field(ge=0, le=255)] = 0
+    accept_unverified_models: bool = False
     tracker: Literal["bytetrack", "deepsort"] = "bytetrack"
     bytetrack: Mapping[str, bool | int | float] = Field(default_factory=dict)
     deepsort: Mapping[str, bool | int | float] = Field(default_factory=dict)

@@ -15,6 +15,7 @@ from savant_reid.errors import ModelError
 from savant_reid.hosts.local.model_input import Layout, ModelInputTensor
 from savant_reid.hosts.local.model_schema import Model
 from savant_reid.hosts.local.module_schema import LocalHost
+from savant_reid.hosts.local.verified_model import check_verified
 
 ONNX_RANK = 4  # batch and a picture of three axes
 
@@ -24,7 +25,7 @@ class OnnxModel:
 
     inference_seconds, preparation_seconds: sums over all calls, of ONNX Runtime and of filling the input tensor.
     sha256: hex digest of the model file, which says which model made an embedding.
-    Raises ModelError where the file is absent, unreadable, or does not fit `model`.
+    Raises ModelError where the file is absent, unreadable, not the one that was verified, or does not fit `model`.
     """
 
     def __init__(self, name: str, model: Model, output_layer: str, settings: LocalHost) -> None:
@@ -34,6 +35,8 @@ class OnnxModel:
         self.preparation_seconds = 0.0
         content = _read(name, model.path)
         self.sha256 = hashlib.sha256(content).hexdigest()
+        if not settings.accept_unverified_models:
+            check_verified(name, model.path, self.sha256)
         self._session = _session(name, model.path, content, settings.inference_threads)
         self._output = output_layer
         self._input, layout, static_batch = self._checked_input(model)
