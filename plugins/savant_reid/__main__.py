@@ -18,6 +18,9 @@ def main() -> None:
     for setting in THREAD_SETTINGS:
         os.environ.setdefault(setting, "1")
     from savant_reid.cli import main as command_line
+    from savant_reid.monitoring.logs import catch_uncaught
+
+    catch_uncaught()
 
     command_line(prog_name="savant-reid")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,8 @@ from savant_reid.command_errors import plain_errors
 from savant_reid.errors import SavantReidError
 from savant_reid.evaluation.command import evaluate_command
 from savant_reid.gallery.decisions_command import gallery_command
+from savant_reid.monitoring import logs
+from savant_reid.monitoring.options import log_format_option, metrics_options, metrics_request
 from savant_reid.replay.command import replay_command
 from savant_reid.report.topology_command import topology_group
 
@@ -30,8 +31,7 @@ DEMO_MODULE = "module.yml"
 @click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
 def main(verbose: bool) -> None:
     """One person, one identity, on every camera."""
-    level = logging.DEBUG if verbose else logging.INFO
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(message)s")
+    logs.configure(logging.DEBUG if verbose else logging.INFO)
 
 
 main.add_command(evaluate_command)
@@ -56,6 +56,8 @@ main.add_command(topology_group)
 @click.option("--zmq", metavar="ADDRESS", help="Publish metadata as JSON over ZeroMQ: tcp://HOST:PORT or ipc://PATH.")
 @click.option("--kafka", metavar="BROKERS", help="Send metadata as JSON to Kafka: HOST:PORT[,HOST:PORT…].")
 @click.option("--kafka-config", type=click.Path(path_type=Path), help="YAML: topics, spool, librdkafka's properties.")
+@metrics_options
+@log_format_option
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the module.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json when done.")
 def run_command(
@@ -70,6 +72,9 @@ def run_command(
     zmq: str | None,
     kafka: str | None,
     kafka_config: Path | None,
+    metrics_port: int | None,
+    metrics_host: str,
+    stall_seconds: float,
     overrides: Sequence[str],
     as_json: bool,
 ) -> None:
@@ -92,6 +97,7 @@ def run_command(
                 zmq,
                 kafka,
                 kafka_config,
+                metrics=metrics_request(metrics_port, metrics_host, stall_seconds),
             )
             metrics = run(request)
     _conclude(out, metrics, as_json)
@@ -224,4 +230,4 @@ def _conclude(out: Path, metrics: dict[str, Any], as_json: bool) -> None:
     drops = sum(sum(camera["drops"].values()) for camera in metrics["cameras"].values())
     lines.append(f"{drops} frames dropped" if drops else "no frame was dropped")
     lines.append(f"report: {out / 'report.html'}")
-    click.echo("\n".join(lines), err=True)
+    logs.say(lines)

@@ -16,6 +16,8 @@ from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.host import HostResult, HostRun, run_host
 from savant_reid.hosts.local.module_config import Module, load_module
 from savant_reid.hosts.local.sources import open_sources
+from savant_reid.monitoring.monitor import Monitor
+from savant_reid.monitoring.watch import MetricsRequest, Watch
 from savant_reid.process_memory import peak_mib
 from savant_reid.pyfuncs import shared
 from savant_reid.report import write_report
@@ -37,7 +39,8 @@ from savant_reid.site_people import load_enrolment
 class RunRequest:
     """sources: (camera, uri) pairs; none takes those of the site file. site: the site file; by default that of the
     module (see run_inputs.choose_site). truth: to score the result against.
-    zmq: address for metadata, see ZeroMqSink. kafka: brokers for metadata, see KafkaSink; kafka_config: its settings."""
+    zmq: address for metadata, see ZeroMqSink. kafka: brokers for metadata, see KafkaSink; kafka_config: its settings.
+    metrics: where to serve metrics and health while the run lasts."""
 
     module: Path
     out: Path
@@ -51,6 +54,7 @@ class RunRequest:
     zmq: str | None = None
     kafka: str | None = None
     kafka_config: Path | None = None
+    metrics: MetricsRequest | None = None
 
 
 def run(request: RunRequest) -> dict[str, Any]:
@@ -73,6 +77,7 @@ def run(request: RunRequest) -> dict[str, Any]:
         stack.callback(shared.forget, site_copy)
         # Here, before anything is written: an address that cannot be used must not cost the run that is there.
         published = {name: stack.enter_context(closing(sink)) for name, sink in _published(request, lines)}
+        watch = stack.enter_context(closing(Watch(request.metrics))) if request.metrics else None
         host_run = HostRun(
             module=module,
             sources=open_sources(pairs, realtime=request.serve_rtsp_port is not None),
@@ -84,6 +89,7 @@ def run(request: RunRequest) -> dict[str, Any]:
             accept=lambda model: (load_enrolment(site, model), load_learned(site, model)),
             serve_rtsp_port=request.serve_rtsp_port,
             progress=request.progress,
+            monitor=watch.monitor if watch else Monitor(),
         )
         result = run_host(host_run)
         metrics = _metrics(result, site, module, started, shared.resolver_for(site_copy))

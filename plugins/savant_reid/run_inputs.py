@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from savant_reid.errors import ConfigError
-from savant_reid.hosts.local.gst import redact
 from savant_reid.hosts.local.module_config import Module
 from savant_reid.hosts.local.sources import file_path, is_live
+from savant_reid.redaction import redact
 from savant_reid.sinks.run_folder import SITE, TRUTH, Copy
 from savant_reid.site import Site, load_site, moved_site, site_document, site_of_cameras
 

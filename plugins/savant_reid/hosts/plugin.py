@@ -62,5 +62,9 @@ class Plugin:
         """What is worth watching while it runs: plain numbers by name (letters and _), the same names each time."""
         return {}
 
+    def camera_figures(self) -> Mapping[str, Mapping[str, float]]:
+        """The like by camera: figures as above, of each camera that the plugin knows."""
+        return {}
+
     def on_stop(self) -> None:
         """Called once, after the last batch."""

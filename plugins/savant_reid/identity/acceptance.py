@@ -57,6 +57,11 @@ class Acceptance:
         total = float(self._newcomer.sum())
         return float(self._newcomer[self._odds > margin].sum()) / total if total else 0.0
 
+    @property
+    def estimated_fpir(self) -> float:
+        """The rate to expect with the margin in use, what probabilities do not know of included: as `target_fpir`."""
+        return self.expected_fpir(self.margin) / SHARE
+
     def _set_margin(self) -> None:
         if self._newcomer.sum() < LEAST_NEWCOMERS:
             return

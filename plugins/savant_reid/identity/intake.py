@@ -28,6 +28,8 @@ KNOWN_CROPS = 3
 # After a crop that speaks no more for its track than this, the track is looked at as a whole for so many crops.
 DOUBT_NATS = 1.0
 DOUBTED = 8
+# Why an embedding is no evidence.
+REFUSALS = ("wrong_length", "not_finite", "zero", "out_of_range", "poor_crop")
 STRANGER_QUALITY = 0.3
 
 

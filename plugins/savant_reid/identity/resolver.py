@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-
-import numpy as np
 
 from savant_reid.errors import DataError
 from savant_reid.identity.acceptance import Acceptance
@@ -64,6 +63,7 @@ class _Engine:
     second_thoughts: SecondThoughts
     hand_work: HandWork
     entry: Entry
+    acceptance: Acceptance
 
 
 class Resolver:
@@ -190,6 +190,7 @@ class Resolver:
             SecondThoughts(gallery, metric, scores, self.transits, topology, holders, entry, self._hands, self._twins),
             HandWork(self._hands, answers, gallery, holders, live, self._ledger, topology, entry, self._course.renew),
             entry,
+            acceptance,
         )
         return self._engine
 
@@ -301,11 +302,34 @@ class Resolver:
 
     def learned_topology(self) -> dict[str, object]:
         """What has been learned about ways and cameras, beside what was declared; see docs/metadata.md."""
-        drifts = self._engine.metric.drifts if self._engine else np.zeros(len(self._topology.cameras))
+        return {**self.transits.summary(), "camera_drift": self.drifts}
+
+    def calibration(self) -> dict[str, float]:
+        """How sure a match must be now; NaN what is not asked, or not known yet.
+
+        margin: nats of log-odds. estimated_fpir: with this margin; target_fpir: as asked. similarity_floor: of matches
+        with those enrolled.
+        """
+        engine, enrolled = self._engine, self._enrolment
+        closed = enrolled is not None and enrolled.closed
+        is_open = engine is not None and not closed
         return {
-            **self.transits.summary(),
-            "camera_drift": dict(zip(self._topology.cameras, drifts.tolist(), strict=True)),
+            "margin": engine.acceptance.margin if engine and is_open else math.nan,
+            "estimated_fpir": engine.acceptance.estimated_fpir if engine and is_open else math.nan,
+            "target_fpir": enrolled.target_fpir if enrolled and closed else self._policy.target_fpir,
+            "similarity_floor": engine.entry.floor() if engine and engine.entry.names else math.nan,
         }
+
+    @property
+    def drifts(self) -> dict[str, int]:
+        """Alarms by camera: times that what it makes of people was no longer what it had been."""
+        counts = self._engine.metric.drifts.tolist() if self._engine else [0] * len(self._topology.cameras)
+        return dict(zip(self._topology.cameras, counts, strict=True))
+
+    @property
+    def capacity(self) -> int:
+        """How many identities can be held."""
+        return self._policy.capacity
 
     @property
     def cuts(self) -> int:

@@ -9,6 +9,7 @@ from savant_reid.errors import ConfigError
 from savant_reid.hosts.batch import FrameView
 from savant_reid.hosts.choice import for_host
 from savant_reid.hosts.plugin import PEOPLE, Plugin
+from savant_reid.identity.intake import REFUSALS
 from savant_reid.identity.types import Decision, IdentityEvent, Sightings, State
 from savant_reid.pyfuncs.shared import SharedResolver, shared_resolver
 from savant_reid.site import load_site
@@ -64,13 +65,21 @@ class Identify(Plugin):
             resolver = shared.resolver
             return {
                 "identities": resolver.identities,
+                "capacity": resolver.capacity,
                 "embeddings_accepted": resolver.accepted,
                 "embeddings_refused": sum(resolver.refused.values()),
                 "swaps_cut": resolver.cuts,
                 "turned_away": resolver.turned_away,
                 "clock_jumps": resolver.clock_jumps,
                 **{f"decisions_{state.value}": resolver.counts[state.value] for state in State},
+                **{f"refused_{reason}": resolver.refused[reason] for reason in REFUSALS},
+                **resolver.calibration(),
             }
+
+    def camera_figures(self) -> Mapping[str, Mapping[str, float]]:
+        shared = self._shared()
+        with shared.lock:
+            return {camera: {"drifts": count} for camera, count in shared.resolver.drifts.items()}
 
     def _shared(self) -> SharedResolver:
         # Looked up once: the file's path is resolved for it, and that costs as much as several decisions.

@@ -17,11 +17,11 @@ from typing import Any
 
 from savant_reid.errors import ConfigError, OutputError
 from savant_reid.evaluation.tracks import read_tracks
-from savant_reid.hosts.local.gst import redact
 from savant_reid.identity.constraints import Constraints
 from savant_reid.identity.types import Decision
 from savant_reid.pyfuncs import shared
 from savant_reid.records import FrameRecord, Sink
+from savant_reid.redaction import redact
 from savant_reid.replay.batches import EmptyFrames, batched
 from savant_reid.replay.frames import Frame, FrameGatherer
 from savant_reid.replay.ordering import in_order

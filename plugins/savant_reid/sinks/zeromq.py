@@ -48,6 +48,8 @@ class ZeroMqSink:
     `frame` and `sequence`.
     """
 
+    name = "zeromq"
+
     def __init__(self, address: str, lines: FrameLines, queue_messages: int = QUEUE_MESSAGES) -> None:
         """address: [pub+bind:|pub+connect:]tcp://HOST:PORT or ipc://PATH, as Savant writes them; bind is the default.
 
@@ -88,6 +90,10 @@ class ZeroMqSink:
             "events": self.sent["events"],
             "overruns": self.overruns,
         }
+
+    def figures(self) -> dict[str, float]:
+        """What is worth watching while it runs; from any thread."""
+        return {"frames": self.sent["frames"], "events": self.sent["events"], "overruns": self.overruns}
 
     def close(self) -> None:
         """Gives the last messages a second to leave."""

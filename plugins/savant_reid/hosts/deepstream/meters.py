@@ -8,23 +8,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from savant_reid.hosts.deepstream.bridge import Bridge
+from savant_reid.monitoring.table import DEEPSTREAM_COUNTERS, SHARED_COUNTERS, SHARED_GAUGES
 
-# Name, what it says, labels. Prometheus adds `_total` to counters.
-COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "reid_frames": ("Frames that the element has worked on", ("element", "source_id")),
-    "reid_people": ("Tracked people in these frames, counted in each frame", ("element", "source_id")),
-    "reid_embeddings": ("Embeddings read from the re-ID model", ("element", "source_id")),
-    "reid_held_back": ("Times that a person was kept from the re-ID model", ("element", "source_id")),
-    "reid_left_out": ("People without a track of their own, counted in each frame", ("element",)),
-    "reid_keys_parted": ("Objects that shared label and box with another one of their frame", ("element",)),
-    "reid_seconds": ("Time spent in the element", ("element",)),
-    "reid_batches": ("Batches that the element has worked on", ("element",)),
-    "reid_events": ("Identity events, by kind", ("element", "kind")),
-    "reid_troubles": ("What went wrong and was passed over, by kind", ("element", "source_id", "kind")),
-}
-GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "reid_figure": ("Figures of the identity core, by name", ("element", "name")),
-}
+COUNTERS = {**SHARED_COUNTERS, **DEEPSTREAM_COUNTERS}
+GAUGES = SHARED_GAUGES
 
 # Savant's exporter refuses a name that it knows already, but several elements share these, and in development mode a
 # pyfunc begins anew in the same process: one set for each exporter.
@@ -41,9 +28,9 @@ class Meters:
         if exporter is None:
             return
         for make, table in ((bridge.counter, COUNTERS), (bridge.gauge, GAUGES)):
-            for name, (description, labels) in table.items():
+            for name, row in table.items():
                 if name not in self._metrics:
-                    metric = make(name, description, labels)
+                    metric = make(name, row.text, row.labels)
                     registry[name] = metric
                     self._metrics[name] = metric
 
@@ -53,7 +40,7 @@ class Meters:
         if amount > 0:
             self._pending[name, labels] += amount
 
-    def publish(self, figures: Mapping[str, float]) -> None:
+    def publish(self, figures: Mapping[str, float], by_camera: Mapping[str, Mapping[str, float]]) -> None:
         """Show what was added, and set the gauge of each figure."""
         pending, self._pending = self._pending, defaultdict(float)
         if self._metrics:
@@ -61,3 +48,6 @@ class Meters:
                 self._metrics[name].inc(amount, (self._element, *labels))
             for name, value in figures.items():
                 self._metrics["reid_figure"].set(float(value), (self._element, name))
+            for camera, found in by_camera.items():
+                for name, value in found.items():
+                    self._metrics["reid_camera_figure"].set(float(value), (self._element, camera, name))

@@ -87,7 +87,7 @@ class Runner:
     def publish_meters(self) -> None:
         """Show the metrics as they are now."""
         try:
-            self._meters.publish(self.plugin.figures())
+            self._meters.publish(self.plugin.figures(), self.plugin.camera_figures())
         except Exception as error:
             self.troubles.note("metrics", "-", "-", error)
 

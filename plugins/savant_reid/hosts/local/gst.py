@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.errors import SavantReidError
+from savant_reid.redaction import redact
 
 APT_COMMAND = (
     "sudo apt-get install -y python3-gi python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0 "
@@ -19,11 +19,6 @@ APT_COMMAND = (
     "gstreamer1.0-libav"
 )
 SECOND_NS = 1_000_000_000
-
-# Some cameras carry the password in the query or the path (user=admin_password=secret_channel=1).
-_SECRET_VALUE = re.compile(r"((?:pass(?:word|wd)?|pwd|token|key|secret)=)[^&\s/\"']*", re.IGNORECASE)
-# Up to the last @: a password may hold anything, even where it should have been percent-encoded.
-_USER_INFO = re.compile(r"(?<=://)[^\s\"']*@")
 
 
 @dataclass(frozen=True)
@@ -89,19 +84,6 @@ def chain(pipeline: Any, *elements: Any) -> None:
     for upstream, downstream in itertools.pairwise(elements):
         if not upstream.link(downstream):
             raise SavantReidError(f"GStreamer cannot link {upstream.get_name()} to {downstream.get_name()}")
-
-
-def redact(text: str) -> str:
-    """The text with user names and passwords of URIs replaced by ***."""
-    return _SECRET_VALUE.sub(r"\1***", _USER_INFO.sub("***@", text))
-
-
-def redact_uri(uri: str) -> str:
-    """The URI for messages: without user, password and query."""
-    if "://" not in uri:
-        return uri
-    shown, query, _ = redact(uri).partition("?")
-    return f"{shown}?..." if query else shown
 
 
 def error_text(message: Any) -> str:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from savant_reid.hosts.local.pipeline import Pipeline, load_draw_func
 from savant_reid.hosts.local.rtsp_server import RtspServer
 from savant_reid.hosts.local.sources import Source
 from savant_reid.interrupts import stop_on_signal
+from savant_reid.monitoring.monitor import Monitor
 from savant_reid.records import FrameRecord, Sink
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class HostRun:
     accept: called with the name of the embedding model, before anything is written; raises to refuse it.
     prepare: called once everything that can be refused has been tried (sources, models, ports), before anything is
     written. sinks: makes the sinks, given the name of the embedding model. progress: called with each finished batch.
+    monitor: told how it goes; see monitoring.monitor.
     """
 
     module: Module
@@ -45,6 +47,7 @@ class HostRun:
     accept: Callable[[str], object] = lambda _: None
     serve_rtsp_port: int | None = None
     progress: Callable[[Sequence[Frame]], None] = lambda _: None
+    monitor: Monitor = field(default_factory=Monitor)
 
 
 @dataclass
@@ -75,7 +78,7 @@ def run_host(run: HostRun) -> HostResult:
     with ExitStack() as stack:
         stack.callback(batcher.close)
         batcher.start()
-        pipeline = Pipeline(run.module, {s.camera: s.stats.fps for s in run.sources if s.stats.fps > 0})
+        pipeline = Pipeline(run.module, {s.camera: s.stats.fps for s in run.sources if s.stats.fps > 0}, run.monitor)
         if pipeline.embedder is None:
             raise ConfigError(f"{run.module.path}: pipeline.elements: expected an nvinfer@attribute_model, found none")
         rtsp = _rtsp_server(run, stack)
@@ -85,6 +88,7 @@ def run_host(run: HostRun) -> HostResult:
         outputs = _outputs(run, pipeline, rtsp, stack)
         sink = run.sinks(model)
         stack.callback(sink.close)
+        run.monitor.begin(run.sources, pipeline.elements(), [sink], pipeline.watch.seconds)
         counts: Counter[str] = Counter()
         times: list[int] = []
         stopped = threading.Event()
@@ -101,11 +105,13 @@ def run_host(run: HostRun) -> HostResult:
                     sink.write_events(events)
                     for frame in frames:
                         sink.write_frame(FrameRecord(frame.index, frame.sightings(), frame.decisions))
+                run.monitor.decided(frames)
                 _count(frames, counts)
                 times = [min(times[:1] + [f.time_ns for f in frames]), max(times[1:] + [f.time_ns for f in frames])]
                 if outputs is not None:
                     outputs.write(frames)
                 run.progress(frames)
+            run.monitor.end()
             with pipeline.watch.measure("sinks"):
                 sink.close()
             if outputs is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from types import MappingProxyType
@@ -27,6 +28,7 @@ from savant_reid.hosts.local.tracker import CameraTrackers
 from savant_reid.hosts.local.tracker_settings import ByteTrackSettings, DeepSortSettings, TrackerSettings
 from savant_reid.hosts.plugin import Plugin
 from savant_reid.identity.types import IdentityEvent
+from savant_reid.monitoring.monitor import Monitor
 
 MODEL_STAGES = MappingProxyType(
     {DetectorElement: "detector", TrackerElement: "tracker", AttributeModelElement: "embedder"}
@@ -44,11 +46,12 @@ class Stage(Protocol):
 class Pipeline:
     """All stages of a module. The detector works one batch ahead in a thread of its own, the rest in the caller's.
 
-    frame_rates: of the cameras whose rate is known, for the tracker.
+    frame_rates: of the cameras whose rate is known, for the tracker. monitor: told of each batch and stage.
     """
 
-    def __init__(self, module: Module, frame_rates: Mapping[str, float]) -> None:
+    def __init__(self, module: Module, frame_rates: Mapping[str, float], monitor: Monitor | None = None) -> None:
         self.watch = Stopwatch()
+        self._monitor = monitor or Monitor()
         self.embeddings = 0
         self.plugins: list[Plugin] = []
         self.detector: Detector | None = None
@@ -73,10 +76,17 @@ class Pipeline:
                 stack.callback(plugin.on_stop)
             prefetch = Prefetch((self._apply(self._ahead, frames) for frames in batches), stop=stop)
             stack.callback(prefetch.close)
+            elements = self.elements()
             for frames in prefetch:
                 self._apply(self._rest, frames)
                 self._check_decided(frames)
-                yield frames, [event for plugin in self.plugins for event in plugin.take_events()]
+                yield frames, [event for name, plugin in elements.items() for event in self._events(name, plugin)]
+
+    def elements(self) -> dict[str, Plugin]:
+        """The plugins by the names of their elements, in order."""
+        names = _stage_names(self._module)
+        pyfuncs = [n for n, e in zip(names, self._module.elements, strict=True) if isinstance(e, PyFuncElement)]
+        return dict(zip(pyfuncs, self.plugins, strict=True))
 
     def stage_seconds(self) -> dict[str, dict[str, float]]:
         """Seconds by stage, by the wall and of the CPU; models say how much of theirs was inference."""
@@ -93,9 +103,16 @@ class Pipeline:
 
     def _apply(self, stages: Sequence[tuple[str, Stage]], frames: list[Frame]) -> list[Frame]:
         for name, stage in stages:
+            begin = time.perf_counter()
             with self.watch.measure(name):
                 stage(frames)
+            self._monitor.passed(name, frames, time.perf_counter() - begin)
         return frames
+
+    def _events(self, name: str, plugin: Plugin) -> list[IdentityEvent]:
+        events = plugin.take_events()
+        self._monitor.happened(name, events)
+        return events
 
     def _stage(self, element: Element) -> Stage:
         settings = self._module.local_host

@@ -16,6 +16,7 @@ from savant_reid.hosts.local import gst
 from savant_reid.hosts.local.decoder import Decoder, Picture, StreamError
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.sources import CameraStats
+from savant_reid.redaction import redact, redact_uri
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class RtspSource:
         """clock: wall time in ns. transport: tcp, or udp. backoff: makes the waiting times of one outage."""
         self.camera = camera
         self.stats = CameraStats()
-        self._shown_uri = gst.redact_uri(uri)
+        self._shown_uri = redact_uri(uri)
         self._uri, self._user, self._password = _split_credentials(camera, uri)
         self._clock = clock
         self._transport = transport
@@ -142,7 +143,7 @@ class RtspSource:
         except Exception as error:  # whatever happens to one camera stays with it: the others go on
             if not isinstance(error, StreamError):
                 log.exception("camera %r: unexpected error", self.camera)
-            return gst.redact(str(error))
+            return redact(str(error))
         finally:
             self._connected = False
             if decoder is not None:
@@ -218,7 +219,7 @@ def _split_credentials(camera: str, uri: str) -> tuple[str, str | None, str | No
     parts = urlsplit(uri)
     user_info, at, place = parts.netloc.rpartition("@")
     if not place:
-        raise SourceError(f"camera {camera!r}: expected rtsp://host[:port]/path, found {gst.redact_uri(uri)!r}")
+        raise SourceError(f"camera {camera!r}: expected rtsp://host[:port]/path, found {redact_uri(uri)!r}")
     if not at:
         return uri, None, None
     user, _, password = user_info.partition(":")

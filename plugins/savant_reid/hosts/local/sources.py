@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from savant_reid.errors import SourceError
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.frame_rate import first_plausible
-from savant_reid.hosts.local.gst import redact_uri
+from savant_reid.redaction import redact_uri
 
 
 @dataclass

@@ -1,0 +1,53 @@
+"""Options of the command line for metrics and logs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from savant_reid.monitoring import logs
+from savant_reid.monitoring.health import STALL_SECONDS
+
+if TYPE_CHECKING:
+    from savant_reid.monitoring.watch import MetricsRequest
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def metrics_options(command: Command) -> Command:
+    """--metrics-port, --metrics-host, --stall-seconds."""
+    port, seconds = click.IntRange(0, 65535), click.FloatRange(0.1, 86_400)
+    for option in (
+        click.option("--stall-seconds", default=STALL_SECONDS, show_default=True, type=seconds, help=_STALL),
+        click.option("--metrics-host", default="127.0.0.1", show_default=True, help="Where they are served."),
+        click.option("--metrics-port", type=port, help="Serve /metrics, /healthz and /readyz; 0: a free port."),
+    ):
+        command = option(command)
+    return command
+
+
+def log_format_option(command: Command) -> Command:
+    """--log-format, which takes effect by itself."""
+    return click.option(
+        "--log-format",
+        type=click.Choice(logs.FORMATS),
+        default=logs.TEXT,
+        show_default=True,
+        expose_value=False,
+        is_eager=True,
+        callback=lambda _context, _option, style: logs.configure(logging.getLogger().level, style),
+        help="Log as text, or as one JSON object a line.",
+    )(command)
+
+
+def metrics_request(port: int | None, host: str, stall_seconds: float) -> MetricsRequest | None:
+    """What the options ask for; None without a port."""
+    from savant_reid.monitoring.watch import MetricsRequest
+
+    return None if port is None else MetricsRequest(port, host, stall_seconds)
+
+
+_STALL = "Without a batch for so long, /healthz says 503."
