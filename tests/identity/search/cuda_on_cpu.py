@@ -55,10 +55,14 @@ template <class Kernel> static void launch(int x, int y, int threads, Kernel ker
             contexts[i].uc_link = &scheduler;
             makecontext(&contexts[i], thread<Kernel>, 0);
         }
-        /* All wait at the same barriers, so all come to their ends in the same turn. */
-        for (left = threads; left > 0;)
-            for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x)
+        /* All wait at the same barriers, so all come to their ends in the same turn. Every other turn goes backwards:
+           where a barrier is missing, somebody reads too early. */
+        int turn = 0;
+        for (left = threads; left > 0; ++turn)
+            for (int i = 0; i < threads; ++i) {
+                threadIdx.x = turn % 2 ? threads - 1 - i : i;
                 swapcontext(&scheduler, &contexts[threadIdx.x]);
+            }
     }
 }
 
