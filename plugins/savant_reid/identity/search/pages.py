@@ -42,6 +42,25 @@ class _Ring:
         self.pages: list[int] = []
         self.places: list[int] = []
         self.free: list[int] = []
+        self._numbers: Int64s | None = None
+
+    def numbers(self) -> Int64s:
+        """Its pages as an array, kept until they change: thousands of them cost more to convert than to ask for."""
+        if self._numbers is None:
+            self._numbers = np.array(self.pages, np.int64)
+        return self._numbers
+
+    def add(self, page: int) -> None:
+        """All places of the page are free."""
+        self.pages.append(page)
+        self.free += range((page + 1) * PAGE_ROWS - 1, page * PAGE_ROWS - 1, -1)
+        self._numbers = None
+
+    def give_back(self, page: int) -> None:
+        """Without rows in it."""
+        self.pages.remove(page)
+        self.free = [place for place in self.free if place // PAGE_ROWS != page]
+        self._numbers = None
 
 
 class Pages:
@@ -130,9 +149,9 @@ class Pages:
 
     def layout(self, blocks: Sequence[int]) -> Layout:
         """Where the rows of `blocks` are."""
-        rings = [self._rings.get(block) for block in blocks]
-        of_block = [np.array(ring.pages if ring else (), np.int64) for ring in rings]
-        return Layout(np.concatenate([np.zeros(0, np.int64), *of_block]), np.array([len(pages) for pages in of_block]))
+        none = np.zeros(0, np.int64)
+        of_block = [self._rings[block].numbers() if block in self._rings else none for block in blocks]
+        return Layout(np.concatenate([none, *of_block]), np.array([len(pages) for pages in of_block]))
 
     def _transfer(self, here: Any, there: Any) -> None:
         """Rows `here` of the copy to rows `there` of the device."""
@@ -154,8 +173,7 @@ class Pages:
         self._changed.add(place)
         ring.free.append(place)
         if self._in_use[page] == 0:
-            ring.pages.remove(page)
-            ring.free = [one for one in ring.free if one // PAGE_ROWS != page]
+            ring.give_back(page)
             self._free_pages.append(page)
 
     def _clear_pages(self, ring: _Ring) -> None:
@@ -172,9 +190,7 @@ class Pages:
 
     def _extend(self, ring: _Ring) -> None:
         """One more page for a block."""
-        page = self._free_pages.pop() if self._free_pages else self._unused_page()
-        ring.pages.append(page)
-        ring.free += range((page + 1) * PAGE_ROWS - 1, page * PAGE_ROWS - 1, -1)
+        ring.add(self._free_pages.pop() if self._free_pages else self._unused_page())
 
     def _unused_page(self) -> int:
         if self.used_pages == len(self.owners):
