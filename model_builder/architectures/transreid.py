@@ -123,7 +123,7 @@ class TransReID(nn.Module):
 
 
 BUILDERS = {
-    "transreid_vit_b": TransReID,
+    "transreid_vit_b": partial(TransReID, stride=12),
     "personvit_s": partial(TransReID, width=384, heads=6, jigsaw=False),
     "personvit_b": partial(TransReID, jigsaw=False),
 }

@@ -143,4 +143,4 @@ class FastReidViT(nn.Module):
         return self.heads(self.backbone(images)[:, 0])
 
 
-BUILDERS = {"fastreid_vit_b": FastReidViT}
+BUILDERS = {"fastreid_vit": FastReidViT}

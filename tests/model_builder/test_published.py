@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 torch = pytest.importorskip("torch")
 
@@ -20,6 +21,7 @@ from savant_reid.errors import ModelError
 pytestmark = pytest.mark.builder
 
 CASES = published_weights.outputs()
+MODELS = Path(__file__).parents[2] / "models"
 BOT = ("fastreid_bot_r50", "fastreid_bot_r50_release_0.1")
 
 
@@ -64,6 +66,17 @@ def test_builds_with_random_weights_and_keeps_rows_apart(name: str) -> None:
         both, second = module(images), module(images[1:])
     assert both.isfinite().all()
     torch.testing.assert_close(both[1:], second, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("file", sorted(MODELS.glob("*/card.yml")), ids=lambda file: file.parent.name)
+def test_cards_name_architectures_that_give_what_they_say(file: Path) -> None:
+    card = yaml.safe_load(file.read_text())
+    architecture = card["architecture"]
+    if "re-identification" not in card["task"] or "name" not in architecture:
+        pytest.skip("no re-ID checkpoint")
+    with torch.device("meta"), torch.inference_mode():
+        module = create(architecture["name"], **architecture.get("options", {}))
+        assert module(torch.empty(2, *card["input"]["shape"][1:])).shape == (2, card["embedding_dimension"])
 
 
 def test_unknown_architecture_lists_the_known_ones() -> None:
@@ -115,7 +128,7 @@ def test_counters_may_be_absent() -> None:
         ("fastreid_sbs_r50", "fastreid_sbs_r50_release_1", "heads.bottleneck.0.bias"),
         ("personvit_b", "transreid_vit_b_stride_16", "left over: b1.0.attn.proj.bias"),
         ("transreid_vit_b", "personvit_b", "missing: b1.0.attn.proj.bias"),
-        ("transreid_vit_b", "transreid_vit_b_stride_16", "1 left over: base.sie_embed"),
+        ("transreid_vit_b", "transreid_vit_b_stride_12", "1 left over: base.sie_embed"),
     ],
 )
 def test_another_models_checkpoint_is_refused(architecture: str, table: str, named: str) -> None:
@@ -138,13 +151,13 @@ def test_what_is_no_state_dict_is_refused(found: Any) -> None:
 
 def test_positions_of_another_stride_are_refused_not_resized() -> None:
     """TransReID itself resizes ImageNet's positions before training, never those of a finished checkpoint."""
-    weights = published_weights.random_weights("transreid_vit_b_stride_12")
-    with pytest.raises(KeyMismatch, match=r"base.pos_embed \(1, 211, 768\) instead of \(1, 129, 768\)"):
+    weights = published_weights.random_weights("transreid_vit_b_stride_16")
+    with pytest.raises(KeyMismatch, match=r"base.pos_embed \(1, 129, 768\) instead of \(1, 211, 768\)"):
         keys("transreid_vit_b", weights, cameras=6)
 
 
 def _small_transreid(**options: Any) -> torch.nn.Module:
-    return create("transreid_vit_b", size=(64, 48), width=48, heads=3, **options)
+    return create("transreid_vit_b", size=(64, 48), stride=16, width=48, heads=3, **options)
 
 
 @pytest.mark.parametrize("rows", [[2], [0, 5], None])
@@ -193,6 +206,6 @@ def test_patches_are_shuffled_as_the_paper_draws_it() -> None:
     module = _small_transreid()  # 4 rows of 3 patches
     tokens = torch.arange(13.0)[None, :, None]
     assert module.shuffled(tokens)[0, :, 0].tolist() == [5, 11, 6, 12, 7, 1, 8, 2, 9, 3, 10, 4]
-    module = create("transreid_vit_b", size=(48, 48), width=48, heads=3)  # 9 patches
+    module = create("transreid_vit_b", size=(48, 48), stride=16, width=48, heads=3)  # 9 patches
     tokens = torch.arange(10.0)[None, :, None]
     assert module.shuffled(tokens)[0, :, 0].tolist() == [5, 1, 6, 2, 7, 3, 8, 4, 9, 3]
