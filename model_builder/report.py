@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # reading a report needs no PyTorch
 
 REPORT, TABLE = "verify.json", "verify.md"
 VERSION = 1
+COLUMNS = ("runtime", "batch", "pictures", "least cosine", "lengths differ by", "boxes", "least overlap")
+COLUMNS += ("confidences differ by", "verdict")
 
 
 def write_report(card: Card, verification: Verification, origin: Mapping[str, str]) -> Path:
@@ -73,8 +75,8 @@ def as_markdown(content: Mapping[str, Any]) -> str:
             "",
             f"SHA-256 `{entry['sha256']}`, {entry['precision']}, {using}",
             "",
-            "| runtime | batch | pictures | least cosine | boxes | least overlap | confidences differ by | |",
-            "|---|---|---|---|---|---|---|---|",
+            f"| {' | '.join(COLUMNS)} |",
+            "|---" * len(COLUMNS) + "|",
             *map(_line, entry["checks"]),
             "",
         ]
@@ -89,6 +91,7 @@ def _check(check: Check) -> dict[str, Any]:
         # JSON has no NaN; none says that there was nothing to compare.
         "cosine": check.cosine if math.isfinite(check.cosine) else None,
         "expected_cosine": check.limits.cosine,
+        "length_difference": check.length if math.isfinite(check.length) else None,
         "passed": check.passed,
     }
     if check.boxes is not None:
@@ -103,14 +106,16 @@ def _check(check: Check) -> dict[str, Any]:
 
 
 def _line(check: Mapping[str, Any]) -> str:
-    cosine = "-" if check["cosine"] is None else f"{check['cosine']:.7f} (>= {check['expected_cosine']})"
-    boxes = ("-",) * 3
+    cells = [check["runtime"], str(check["batch"]), str(check["pictures"])]
+    cells.append(f"{_number(check['cosine'], 7)} (>= {check['expected_cosine']})")
+    cells.append(_number(check["length_difference"], 6))
     if "boxes" in check:
-        overlap = f"{check['overlap']:.4f} (>= {check['expected_overlap']})"
-        boxes = (
-            str(check["boxes"]),
-            overlap,
-            f"{check['score_difference']:.6f} (<= {check['expected_score_difference']})",
-        )
-    verdict = "passed" if check["passed"] else "FAILED"
-    return f"| {' | '.join((check['runtime'], str(check['batch']), str(check['pictures']), cosine, *boxes, verdict))} |"
+        cells += [str(check["boxes"]), f"{_number(check['overlap'], 4)} (>= {check['expected_overlap']})"]
+        cells.append(f"{_number(check['score_difference'], 6)} (<= {check['expected_score_difference']})")
+    else:
+        cells += ["-"] * 3
+    return f"| {' | '.join((*cells, 'passed' if check['passed'] else 'FAILED'))} |"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "none" if value is None else f"{value:.{digits}f}"

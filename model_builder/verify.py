@@ -29,29 +29,34 @@ MAX_BATCH = 8
 
 @dataclass(frozen=True)
 class Limits:
-    """What counts as the same. overlap: IoU of a box with its counterpart. score: difference of confidences."""
+    """What counts as the same. length: of embeddings, relative, which a cosine does not see.
+
+    overlap: IoU of a box with its counterpart. score: difference of confidences.
+    """
 
     cosine: float
+    length: float
     overlap: float
     score: float
 
 
 LIMITS: Mapping[str, Limits] = {
-    "fp32": Limits(0.9999, 0.99, 0.001),
-    "fp16": Limits(0.999, 0.95, 0.01),
+    "fp32": Limits(0.9999, 0.001, 0.99, 0.001),
+    "fp16": Limits(0.999, 0.01, 0.95, 0.01),
     # What INT8 may lose is not a matter of right or wrong: `evaluate-model` tells it. This only catches a broken file.
-    "int8": Limits(0.9, 0.5, 0.2),
+    "int8": Limits(0.9, 0.2, 0.5, 0.2),
 }
 
 
 @dataclass(frozen=True)
 class Check:
-    """One runtime at one batch size: the worst of all pictures. boxes: of a detector."""
+    """One runtime at one batch size: the worst of all pictures. length: relative difference. boxes: of a detector."""
 
     runtime: str
     batch: int
     pictures: int
     cosine: float
+    length: float
     boxes: Agreement | None
     limits: Limits
 
@@ -60,7 +65,7 @@ class Check:
         """Whether all are within the limits; a NaN is not."""
         same = bool(self.cosine >= self.limits.cosine)
         if self.boxes is None:
-            return same
+            return same and bool(self.length <= self.limits.length)
         return same and self.boxes.overlap >= self.limits.overlap and self.boxes.score <= self.limits.score
 
 
@@ -134,9 +139,9 @@ def _check(
     found = np.concatenate([np.asarray(run(host_tensor(card, chunk))) for chunk in _chunks(images, batch)])
     if found.shape != expected.shape:
         # A runtime that gives other rows than there are pictures has no cosine.
-        return Check(runtime, batch, len(images), float("nan"), None, limits)
+        return Check(runtime, batch, len(images), float("nan"), float("nan"), None, limits)
     boxes = agreement(card, expected, found) if card.is_detector else None
-    return Check(runtime, batch, len(images), _worst_cosine(expected, found), boxes, limits)
+    return Check(runtime, batch, len(images), *_worst(expected, found), boxes, limits)
 
 
 def _chunks(images: Sequence[Picture], size: int) -> Iterator[Sequence[Picture]]:
@@ -145,11 +150,13 @@ def _chunks(images: Sequence[Picture], size: int) -> Iterator[Sequence[Picture]]
         yield images[start : start + size]
 
 
-def _worst_cosine(expected: Floats, found: Floats) -> float:
+def _worst(expected: Floats, found: Floats) -> tuple[float, float]:
+    """Least cosine of a row with its counterpart, and largest relative difference of their lengths."""
     rows, others = (values.reshape(len(values), -1).astype(np.float64) for values in (expected, found))
-    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(others, axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cosines = (rows * others).sum(axis=1) / lengths
+    length, other = np.linalg.norm(rows, axis=1), np.linalg.norm(others, axis=1)
     # Two rows of zeros are the same: a detector with its suppression inside that found nothing.
-    cosines[(lengths == 0) & (rows == others).all(axis=1)] = 1.0
-    return float(cosines.min())
+    empty = (length == 0) & (other == 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cosines = np.where(empty, 1.0, (rows * others).sum(axis=1) / (length * other))
+        differences = np.where(empty, 0.0, np.abs(other / length - 1.0))
+    return float(cosines.min()), float(differences.max())
