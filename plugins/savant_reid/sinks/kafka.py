@@ -33,6 +33,12 @@ _HANDED_OVER_BYTES = 32 << 20
 _GATHER_SECONDS = 0.01
 _IDLE_SECONDS = 0.1
 _SYNC_SECONDS = 1.0
+_COUNTED = ("delivered", "waiting", "refused", "dropped")
+FIGURES = (
+    *(f"{lane}_{what}" for lane in ("frames", "events") for what in _COUNTED),
+    "producers_replaced",
+    "spool_bytes",
+)
 
 
 class KafkaSink:
@@ -41,6 +47,8 @@ class KafkaSink:
     Events are on disk before `write_events` returns, and leave it when the broker has them. Frames go by memory, and
     over the disk while the broker is away. What is left at the end is sent first by the next run with the same spool.
     """
+
+    name = "kafka"
 
     def __init__(
         self,
@@ -114,6 +122,13 @@ class KafkaSink:
             }
         found["producers_replaced"] = self._producer.replaced
         return found
+
+    def figures(self) -> dict[str, float]:
+        """What is worth watching while it runs; from any thread. Those of FIGURES."""
+        found = self.metrics()
+        shown = {f"{lane}_{what}": float(found[lane][what]) for lane in ("frames", "events") for what in _COUNTED}
+        bytes_on_disk = self._frames.spool.size_bytes + self._events.spool.size_bytes
+        return {**shown, "producers_replaced": float(found["producers_replaced"]), "spool_bytes": float(bytes_on_disk)}
 
     def close(self) -> None:
         """Gives the broker `close_seconds`; what it has not taken by then stays on disk."""
