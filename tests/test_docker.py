@@ -149,10 +149,10 @@ def test_the_cpu_image_has_all_that_the_local_host_needs_pinned():
     for line in (DOCKER / "requirements.cpu.txt").read_text().splitlines():
         if not line.startswith("#"):
             name, version = line.split("==")
-            pinned[name.lower()] = version
+            pinned[name.lower().replace("_", "-")] = version
     text = (ROOT / "pyproject.toml").read_text()
-    lists = re.findall(r"^(dependencies|local|demo|zmq) = \[(.*?)\]$", text, re.DOTALL | re.MULTILINE)
-    assert len(lists) == 4
+    lists = re.findall(r"^(dependencies|local|demo|zmq|metrics) = \[(.*?)\]$", text, re.DOTALL | re.MULTILINE)
+    assert len(lists) == 5
     for requirement in map(Requirement, re.findall(r'"([^"]+)"', " ".join(found for _, found in lists))):
         assert requirement.specifier.contains(pinned[requirement.name.lower()]), requirement
 
