@@ -48,12 +48,18 @@ def export(
         _trace(deployed, spec, temporary, extra)
         graph = onnxslim.slim(onnx.load(temporary))
         if precision == "fp16":
-            graph = to_half(graph, keep=("/before/", "/after/", *getattr(module, "keep_single_precision", ())))
+            graph = to_half(graph, keep=_single(module))
         onnx.helper.set_model_props(graph, {"precision": precision, **(metadata or {})})
         onnx.checker.check_model(graph, full_check=True)
         onnx.save(graph, temporary)
         check_file(temporary, spec)
     return path
+
+
+def _single(module: nn.Module) -> tuple[str, ...]:
+    """Beginnings of the names of nodes that stay FP32: what is around the network, and what the network says itself."""
+    own: tuple[str, ...] = getattr(module, "keep_single_precision", ())
+    return ("/before/", "/after/", *(f"/network/{part}/" for part in own))
 
 
 def _trace(deployed: nn.Module, spec: GraphSpec, file: Path, extra: Sequence[tuple[str, Tensor]]) -> None:

@@ -8,7 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from model_builder.architectures import fastreid_resnet, published, torchreid_osnet, transreid, vit, yolox
+from model_builder.architectures import (
+    faster_rcnn,
+    fastreid_resnet,
+    published,
+    torchreid_osnet,
+    transreid,
+    vit,
+    yolov8,
+    yolox,
+)
 from model_builder.architectures.detector import PersonDetector
 from model_builder.architectures.osnet import OSNetEmbedder
 from model_builder.architectures.published import KeyMismatch
@@ -22,6 +31,8 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
     **vit.BUILDERS,
     **transreid.BUILDERS,
     **yolox.BUILDERS,
+    **yolov8.BUILDERS,
+    **faster_rcnn.BUILDERS,
 }
 
 
