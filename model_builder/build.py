@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnxruntime
@@ -64,7 +65,9 @@ def _taken(card: Card, source: Path, target: Path) -> Path:
     return target
 
 
-def _hold(card: Card, file: Path, kind: str, found: list[onnxruntime.NodeArg], wanted: tuple[str, tuple]) -> None:
+def _hold(
+    card: Card, file: Path, kind: str, found: list[onnxruntime.NodeArg], wanted: tuple[str, Sequence[int | str]]
+) -> None:
     name, shape = wanted
     expected = f"one {kind} {name!r} of FP32 {list(shape)}, as the card of {card.name} says"
     told = ", ".join(f"{item.name!r} of {item.type} {item.shape}" for item in found)

@@ -16,7 +16,7 @@ MODELS = Path(__file__).parents[1] / "models"
 DETECTION, RE_ID = "person detection", "person re-identification"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Triple = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
+Triple = tuple[float, float, float]
 Color = Literal["rgb", "bgr"]
 Percent = Annotated[float, Field(ge=0, le=100)]
 

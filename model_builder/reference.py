@@ -32,7 +32,7 @@ def pictures(count: int, seed: int = 0) -> list[Picture]:
     made = []
     for index in range(count):
         height, width = PICTURE_SIZES[index % len(PICTURE_SIZES)]
-        coarse = random.random((6, 4, 3), dtype=np.float32) * np.float32([0.9, 0.6, 1.0])
+        coarse = random.random((6, 4, 3), dtype=np.float32) * np.array([0.9, 0.6, 1.0], np.float32)
         smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
         grain = random.random((height, width, 3), dtype=np.float32)
         made.append(np.clip((0.85 * smooth + 0.15 * grain) * 255, 0, 255).astype(np.uint8))

@@ -19,8 +19,17 @@ if TYPE_CHECKING:  # reading a report needs no PyTorch
 
 REPORT, TABLE = "verify.json", "verify.md"
 VERSION = 1
-COLUMNS = ("runtime", "batch", "pictures", "least cosine", "lengths differ by", "boxes", "least overlap")
-COLUMNS += ("confidences differ by", "verdict")
+COLUMNS = (
+    "runtime",
+    "batch",
+    "pictures",
+    "least cosine",
+    "lengths differ by",
+    "boxes",
+    "least overlap",
+    "confidences differ by",
+    "verdict",
+)
 
 
 def write_report(card: Card, verification: Verification, origin: Mapping[str, str]) -> Path:

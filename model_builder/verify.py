@@ -25,6 +25,7 @@ Floats = NDArray[np.float32]
 # Input tensor (batch, ...) to output (batch, ...), both float32.
 Runtime = Callable[[Floats], Floats]
 MAX_BATCH = 8
+OWN = "ONNX Runtime"
 
 
 @dataclass(frozen=True)
@@ -91,20 +92,23 @@ def verify(
     precision: str = "fp32",
     max_batch: int = MAX_BATCH,
     further: Mapping[str, Runtime] | None = None,
+    further_precision: str | None = None,
 ) -> Verification:
     """Compares `file` on ONNX Runtime, and `further` runtimes (an engine), with `reference`.
 
+    further_precision: which limits those are held to; None: those of `precision`.
     Raises ModelError where the file cannot be run at all.
     """
     digest = sha256_of(file)
     session = open_session(file)
-    runtimes: dict[str, Runtime] = {"ONNX Runtime": lambda tensor: session.run(None, inputs_for(session, tensor))[0]}
+    runtimes: dict[str, Runtime] = {OWN: lambda tensor: session.run(None, inputs_for(session, tensor))[0]}
     runtimes |= further or {}
     images = pictures(max(max_batch, 2))
     expected = reference(images)
-    limits = LIMITS[precision]
+    limits = dict.fromkeys(runtimes, LIMITS[further_precision or precision])
+    limits[OWN] = LIMITS[precision]
     checks = [
-        _check(card, runtime, run, batch, images, expected, limits)
+        _check(card, runtime, run, batch, images, expected, limits[runtime])
         for runtime, run in runtimes.items()
         for batch in _batches(card, max_batch)
     ]
