@@ -46,6 +46,8 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
             content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         refused = ", ".join(_refused(file, str(error)))
+        if not refused:
+            raise ModelError(f"{file}: expected a PyTorch checkpoint: it cannot be read as one") from error
         text = f"refused: it is a program that would run more than loading weights: {refused}"
         raise ModelError(f"{file}: {text}. Take a checkpoint of plain weights from a source that you trust") from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
@@ -99,7 +101,7 @@ def _foreign(file: Path) -> list[str]:
 def _refused(file: Path, reader_says: str) -> list[str]:
     """What a refused checkpoint names; in the old format only the first such name is known, from the reader's words."""
     names = [name for name in _foreign(file) if not name.startswith(SHELLS)]
-    return sorted(names) or re.findall(r"GLOBAL (\S+)", reader_says)[:1] or ["an unknown instruction"]
+    return sorted(names) or re.findall(r"GLOBAL (\S+)", reader_says)[:1]
 
 
 @contextmanager

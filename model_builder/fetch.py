@@ -173,9 +173,9 @@ def _discard(part: Path) -> None:
 
 
 def _by_hand(card: Card, file: Path) -> str:
-    pinned = f" (SHA-256 {card.source.sha256})" if card.source.sha256 else ""
-    origin = f" from {card.source.page or card.source.url}" if card.source.page or card.source.url else ""
-    return f"To do without, get the file{origin} elsewhere{pinned} and put it at {file}, or name it with --file"
+    pinned = f", SHA-256 {card.source.sha256}" if card.source.sha256 else ""
+    origin = card.source.page or card.source.url or "its authors"
+    return f"To do without, get the file elsewhere (from {origin}{pinned}) and put it at {file}, or name it with --file"
 
 
 def _licence_text(card: Card) -> str:
