@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from model_builder.cards import MODELS, Card, load_card, load_cards
+from model_builder.engine_runtime import EngineWish, build_engine_of, engine_runtime_of
 from savant_reid.errors import ModelError, SavantReidError
 
 PRECISIONS = ("fp32", "fp16")
@@ -38,6 +39,14 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What engine is wanted, if any."""
+    text = "Also a TensorRT engine for batches up to this one, where there is TensorRT: the module's batch_size."
+    batch = click.option("--engine-batch", type=click.IntRange(1, 1024), help=text)
+    precision = click.option("--engine-precision", type=click.Choice(PRECISIONS), default="fp16", show_default=True)
+    return batch(precision(command))
+
+
 def told(command: Callable[..., Any]) -> Callable[..., Any]:
     """The errors that are meant for the user, as one line and not as a trace."""
 
@@ -47,6 +56,11 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except SavantReidError as error:
             raise click.ClickException(str(error)) from error
+        except ModuleNotFoundError as error:
+            if error.name not in ("torch", "onnxslim"):
+                raise
+            hint = "make .venv-builder/ready, then .venv-builder/bin/python -m model_builder"
+            raise click.ClickException(f"{error.name} is not in this environment: {hint}") from error
 
     return wrapped
 
@@ -79,6 +93,7 @@ def fetch_model(name: str, models: Path, file: Path | None, cache: Path | None, 
 @models_option
 @precision_option
 @batch_option
+@engine_options
 @source_options
 @told
 def build_model(
@@ -86,6 +101,8 @@ def build_model(
     models: Path,
     precision: str,
     max_batch: int,
+    engine_batch: int | None,
+    engine_precision: str,
     file: Path | None,
     cache: Path | None,
     accept_licence: bool,
@@ -95,8 +112,11 @@ def build_model(
 
     card = load_card(name, models)
     source = published_file(card, file, cache, accept_licence)
-    click.echo(build(card, source, models, precision))  # type: ignore[arg-type]
-    _verify(card, source, models, precision, max_batch)
+    onnx_file = build(card, source, models, precision)  # type: ignore[arg-type]
+    click.echo(onnx_file)
+    engine = EngineWish(engine_batch, engine_precision)
+    build_engine_of(card, onnx_file, engine)
+    _verify(card, source, models, precision, max_batch, engine)
 
 
 @click.command("verify")
@@ -104,6 +124,7 @@ def build_model(
 @models_option
 @precision_option
 @batch_option
+@engine_options
 @source_options
 @told
 def verify_model(
@@ -111,13 +132,16 @@ def verify_model(
     models: Path,
     precision: str,
     max_batch: int,
+    engine_batch: int | None,
+    engine_precision: str,
     file: Path | None,
     cache: Path | None,
     accept_licence: bool,
 ) -> None:
     """Compares the built file with the published one again, and writes verify.json and verify.md beside it."""
     card = load_card(name, models)
-    _verify(card, published_file(card, file, cache, accept_licence), models, precision, max_batch)
+    source = published_file(card, file, cache, accept_licence)
+    _verify(card, source, models, precision, max_batch, EngineWish(engine_batch, engine_precision))
 
 
 def published_file(card: Card, file: Path | None, cache: Path | None, accept_licence: bool) -> Path:
@@ -130,7 +154,7 @@ def published_file(card: Card, file: Path | None, cache: Path | None, accept_lic
     return file
 
 
-def _verify(card: Card, source: Path, models: Path, precision: str, max_batch: int) -> None:
+def _verify(card: Card, source: Path, models: Path, precision: str, max_batch: int, engine: EngineWish) -> None:
     from model_builder.build import network_of
     from model_builder.export import open_session
     from model_builder.files import sha256_of
@@ -145,7 +169,16 @@ def _verify(card: Card, source: Path, models: Path, precision: str, max_batch: i
         reference = by_graph(card, open_session(source))
     else:
         reference = by_network(card, network_of(card, source))
-    verification = verify(card, target, reference, precision=precision, max_batch=max_batch)
+    verification = verify(
+        card,
+        target,
+        reference,
+        precision=precision,
+        # An engine takes no more than it was built for.
+        max_batch=min(max_batch, engine.batch or max_batch),
+        further=engine_runtime_of(card, target, engine),
+        further_precision=engine.precision,
+    )
     report = write_report(card, verification, {"file": source.name, "sha256": sha256_of(source)})
     click.echo(as_markdown(read_report(report)))
     if not verification.passed:
