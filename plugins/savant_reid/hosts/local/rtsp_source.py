@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from savant_reid.errors import SourceError
 from savant_reid.hosts.local import gst
@@ -216,11 +216,13 @@ class RtspSource:
 
 def _split_credentials(camera: str, uri: str) -> tuple[str, str | None, str | None]:
     """(URI without user and password, user, password)."""
-    parts = urlsplit(uri)
-    user_info, at, place = parts.netloc.rpartition("@")
+    # By hand: urlsplit ends at a "?" or "#" of a password that should have been percent-encoded, and raises at a "[".
+    scheme, _, rest = uri.partition("://")
+    authority, slash, path = rest.partition("/")
+    user_info, at, place = authority.rpartition("@")
     if not place:
         raise SourceError(f"camera {camera!r}: expected rtsp://host[:port]/path, found {redact_uri(uri)!r}")
     if not at:
         return uri, None, None
     user, _, password = user_info.partition(":")
-    return urlunsplit(parts._replace(netloc=place)), unquote(user), unquote(password)
+    return f"{scheme}://{place}{slash}{path}", unquote(user), unquote(password)

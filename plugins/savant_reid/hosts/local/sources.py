@@ -81,7 +81,7 @@ def parse_source(text: str) -> tuple[str, str]:
 
 
 def is_live(uri: str) -> bool:
-    return urlsplit(uri).scheme.lower() in ("rtsp", "rtsps")
+    return uri.partition("://")[0].lower() in ("rtsp", "rtsps")
 
 
 def open_source(
