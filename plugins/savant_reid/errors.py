@@ -2,7 +2,8 @@
 
 SavantReidError           itself: something of the system's is missing or refuses (GStreamer's packages and elements)
 ├── ConfigError           a file that the user wrote is wrong: file, key, line, expected, found
-│   └── SiteContradiction  (site) what it says of the site cannot all be true
+│   ├── SiteContradiction  (site) what it says of the site cannot all be true
+│   └── SearchUnavailable  (identity.search) the search that was asked for is unknown or cannot run here
 ├── SourceError           a video or a camera cannot be read as asked
 ├── ModelError            a model cannot be loaded, or its input or output does not fit its entry in module.yml
 ├── OutputError           an output folder, file or port cannot be used
