@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from model_builder import data
+from model_builder.adapt_command import adapt_command
 from model_builder.commands import COMMANDS
 from model_builder.demo_cards import metadata_of, model_file, write_card
 from model_builder.evaluate_model import evaluate_model_command, market_folder_command
@@ -121,6 +122,7 @@ def _figures(kind: str, models: Path, quick: bool, cache: Path, workers: int) ->
 
 main.add_command(evaluate_model_command)
 main.add_command(market_folder_command)
+main.add_command(adapt_command)
 
 if __name__ == "__main__":
     main()

@@ -87,6 +87,15 @@ def search(
     return Searches(tuple(hits), found, stranger)
 
 
+def joined(parts: Sequence[Searches]) -> Searches:
+    """The searches of several galleries as one."""
+    return Searches(
+        tuple(ranks for part in parts for ranks in part.hits),
+        np.concatenate([part.found for part in parts]),
+        np.concatenate([part.stranger for part in parts]),
+    )
+
+
 def closed_set(searches: Searches) -> ClosedSet:
     """All zeros where no query has an answer."""
     answered = [ranks for ranks in searches.hits if len(ranks)]
