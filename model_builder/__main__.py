@@ -15,6 +15,7 @@ from model_builder.adapt_command import adapt_command
 from model_builder.commands import COMMANDS
 from model_builder.demo_cards import metadata_of, model_file, write_card
 from model_builder.evaluate_model import evaluate_model_command, market_folder_command
+from model_builder.timing import time_command
 
 CACHE = Path("runs/model_builder")
 # (frames to train on, to evaluate on), (people, views each), (unseen people, views each)
@@ -123,6 +124,7 @@ def _figures(kind: str, models: Path, quick: bool, cache: Path, workers: int) ->
 main.add_command(evaluate_model_command)
 main.add_command(market_folder_command)
 main.add_command(adapt_command)
+main.add_command(time_command)
 
 if __name__ == "__main__":
     main()
