@@ -13,7 +13,10 @@ from savant_reid.hosts.local.model_schema import YoloArguments
 
 Floats = NDArray[np.float32]
 MOST = 100  # boxes per picture that are compared, the surest ones
-ALL = YoloArguments(confidence_threshold=0.0, nms_iou_threshold=0.0)
+# Where the graph suppresses, rounding can turn a weak box against its rival: then only those count that anybody uses.
+SURE = 0.3
+# No box may be left out: the counterpart of a box can have a confidence that many others have too.
+ALL = YoloArguments(confidence_threshold=0.0, nms_iou_threshold=0.0, top_k=1_000_000)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ def decoded(card: Card, output: Floats) -> Boxes:
 def _of_picture(card: Card, expected: Floats, found: Floats) -> Agreement:
     one, other = decoded(card, expected), decoded(card, found)
     one = one.take(np.argsort(-one.confidences, kind="stable")[:MOST])
+    if card.output.suppressed_inside and (one.confidences >= SURE).any():
+        one = one.take(one.confidences >= SURE)
     if not len(one.confidences):
         return Agreement(0, 1.0, float(other.confidences.max(initial=0.0)))
     if not len(other.confidences):

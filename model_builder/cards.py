@@ -78,13 +78,17 @@ class Normalisation(_Part):
 
 
 class Output(_Part):
-    """name and shape of the one FP32 output. classes, person: of a detector. l2_normalised: of an embedder."""
+    """name and shape of the one FP32 output. l2_normalised: of an embedder.
+
+    classes, suppressed_inside (only boxes that were found come out): of a detector.
+    """
 
     name: str
     shape: tuple[int | Literal["batch", "boxes"], ...]
     dtype: Literal["float32"] = "float32"
     layout: str | None = None
     classes: tuple[str, ...] | None = None
+    suppressed_inside: bool = False
     l2_normalised: bool | None = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ models_option = click.option(
     "--models", type=click.Path(path_type=Path, file_okay=False), default=MODELS, help="The folder of the cards."
 )
 precision_option = click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True)
+pictures_option = click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Compare on the pictures of this folder, with people in them, in place of made ones.",
+)
 batch_option = click.option(
     "--max-batch", type=click.IntRange(1, 256), default=8, show_default=True, help="Largest batch that is verified."
 )
@@ -93,6 +99,7 @@ def fetch_model(name: str, models: Path, file: Path | None, cache: Path | None, 
 @models_option
 @precision_option
 @batch_option
+@pictures_option
 @engine_options
 @source_options
 @told
@@ -101,6 +108,7 @@ def build_model(
     models: Path,
     precision: str,
     max_batch: int,
+    pictures: Path | None,
     engine_batch: int | None,
     engine_precision: str,
     file: Path | None,
@@ -116,7 +124,7 @@ def build_model(
     click.echo(onnx_file)
     engine = EngineWish(engine_batch, engine_precision)
     build_engine_of(card, onnx_file, engine)
-    _verify(card, source, models, precision, max_batch, engine)
+    _verify(card, source, models, precision, Extent(max_batch, pictures), engine)
 
 
 @click.command("verify")
@@ -124,6 +132,7 @@ def build_model(
 @models_option
 @precision_option
 @batch_option
+@pictures_option
 @engine_options
 @source_options
 @told
@@ -132,6 +141,7 @@ def verify_model(
     models: Path,
     precision: str,
     max_batch: int,
+    pictures: Path | None,
     engine_batch: int | None,
     engine_precision: str,
     file: Path | None,
@@ -141,7 +151,8 @@ def verify_model(
     """Compares the built file with the published one again, and writes verify.json and verify.md beside it."""
     card = load_card(name, models)
     source = published_file(card, file, cache, accept_licence)
-    _verify(card, source, models, precision, max_batch, EngineWish(engine_batch, engine_precision))
+    wish = EngineWish(engine_batch, engine_precision)
+    _verify(card, source, models, precision, Extent(max_batch, pictures), wish)
 
 
 def published_file(card: Card, file: Path | None, cache: Path | None, accept_licence: bool) -> Path:
@@ -154,11 +165,19 @@ def published_file(card: Card, file: Path | None, cache: Path | None, accept_lic
     return file
 
 
-def _verify(card: Card, source: Path, models: Path, precision: str, max_batch: int, engine: EngineWish) -> None:
+@dataclass(frozen=True)
+class Extent:
+    """What verify goes over. pictures: a folder, or None for made ones."""
+
+    max_batch: int
+    pictures: Path | None
+
+
+def _verify(card: Card, source: Path, models: Path, precision: str, extent: Extent, engine: EngineWish) -> None:
     from model_builder.build import network_of
     from model_builder.export import open_session
     from model_builder.files import sha256_of
-    from model_builder.reference import by_graph, by_network
+    from model_builder.reference import by_graph, by_network, pictures_of
     from model_builder.report import TABLE, as_markdown, read_report, write_report
     from model_builder.verify import verify
 
@@ -175,7 +194,8 @@ def _verify(card: Card, source: Path, models: Path, precision: str, max_batch: i
         reference,
         precision=precision,
         # An engine takes no more than it was built for.
-        max_batch=min(max_batch, engine.batch or max_batch),
+        max_batch=min(extent.max_batch, engine.batch or extent.max_batch),
+        images=extent.pictures and pictures_of(extent.pictures, max(extent.max_batch, 2)),
         further=engine_runtime_of(card, target, engine),
         further_precision=engine.precision,
     )

@@ -7,6 +7,7 @@ either side shows as a difference.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from model_builder.cards import Card
+from savant_reid.errors import ModelError
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 # Pictures (height, width, 3) uint8 BGR to one row of output each.
 Reference = Callable[[Sequence[Picture]], Floats]
 
+PICTURE_FILES = (".jpg", ".jpeg", ".png", ".bmp")
 # (height, width): the model's own shape among others, odd sizes, lying pictures, and one of a few pixels.
 PICTURE_SIZES = ((256, 128), (97, 41), (333, 77), (61, 203), (480, 641), (5, 3), (128, 128), (719, 1279))
 
@@ -37,6 +40,15 @@ def pictures(count: int, seed: int = 0) -> list[Picture]:
         grain = random.random((height, width, 3), dtype=np.float32)
         made.append(np.clip((0.85 * smooth + 0.15 * grain) * 255, 0, 255).astype(np.uint8))
     return made
+
+
+def pictures_of(folder: Path, most: int) -> list[Picture]:
+    """The first pictures of a folder, by name. Raises ModelError where there is none that can be read."""
+    found = [cv2.imread(str(file)) for file in sorted(folder.iterdir()) if file.suffix.lower() in PICTURE_FILES]
+    read = [np.asarray(image, np.uint8) for image in found[:most] if image is not None]
+    if not read:
+        raise ModelError(f"{folder}: expected pictures ({', '.join(PICTURE_FILES)}), found none that can be read")
+    return read
 
 
 def by_network(card: Card, network: nn.Module) -> Reference:

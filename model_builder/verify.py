@@ -67,7 +67,13 @@ class Check:
         same = bool(self.cosine >= self.limits.cosine)
         if self.boxes is None:
             return same and bool(self.length <= self.limits.length)
-        return same and self.boxes.overlap >= self.limits.overlap and self.boxes.score <= self.limits.score
+        # A detector that found nothing has shown nothing.
+        return (
+            same
+            and self.boxes.boxes > 0
+            and self.boxes.overlap >= self.limits.overlap
+            and self.boxes.score <= self.limits.score
+        )
 
 
 @dataclass(frozen=True)
@@ -91,19 +97,21 @@ def verify(
     *,
     precision: str = "fp32",
     max_batch: int = MAX_BATCH,
+    images: Sequence[Picture] | None = None,
     further: Mapping[str, Runtime] | None = None,
     further_precision: str | None = None,
 ) -> Verification:
     """Compares `file` on ONNX Runtime, and `further` runtimes (an engine), with `reference`.
 
-    further_precision: which limits those are held to; None: those of `precision`.
+    images: BGR pictures to compare on; None: made ones. further_precision: which limits the further runtimes are held
+    to; None: those of `precision`.
     Raises ModelError where the file cannot be run at all.
     """
     digest = sha256_of(file)
     session = open_session(file)
     runtimes: dict[str, Runtime] = {OWN: lambda tensor: session.run(None, inputs_for(session, tensor))[0]}
     runtimes |= further or {}
-    images = pictures(max(max_batch, 2))
+    images = pictures(max(max_batch, 2)) if images is None else images
     expected = reference(images)
     limits = dict.fromkeys(runtimes, LIMITS[further_precision or precision])
     limits[OWN] = LIMITS[precision]

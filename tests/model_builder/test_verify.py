@@ -6,19 +6,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxslim")
 
-from model_builder.boxes import decoded
+from model_builder.boxes import Agreement, agreement, decoded
 from model_builder.cards import Card, load_card
 from model_builder.export import export
-from model_builder.reference import PICTURE_SIZES, by_network, pictures, prepared
-from model_builder.verify import LIMITS, Verification, host_tensor, verify
+from model_builder.reference import PICTURE_SIZES, by_network, pictures, pictures_of, prepared
+from model_builder.verify import LIMITS, Check, Verification, host_tensor, verify
 from tests.model_builder.small_models import lively_network, small_card
 from torch import Tensor, nn
+
+from savant_reid.errors import ModelError
 
 pytestmark = pytest.mark.builder
 MEAN, STD = (torch.tensor(values).view(3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
@@ -194,6 +197,46 @@ def test_the_host_prepares_pictures_as_the_reference_does(name: str) -> None:
 def replace_inside(card: Card) -> Card:
     """Without what the graph itself does."""
     return card.model_copy(update={"normalisation": card.normalisation.model_copy(update={"inside": None})})
+
+
+def found_boxes(*boxes: tuple[float, float, float, float, float]) -> np.ndarray:
+    """One picture's output of a detector that suppresses by itself: centre, size and the person's score; then zeros."""
+    table = np.zeros((1, 95, 100), np.float32)
+    for column, (*box, score) in enumerate(boxes):
+        table[0, :4, column], table[0, 5, column] = box, score
+    return table
+
+
+def test_a_detector_that_found_nothing_has_shown_nothing() -> None:
+    card, nothing = load_card("faster-rcnn"), found_boxes()
+    assert agreement(card, nothing, nothing) == Agreement(0, 1.0, 0.0)
+    assert not Check("ONNX Runtime", 1, 8, 1.0, 0.0, Agreement(0, 1.0, 0.0), LIMITS["fp32"]).passed
+
+
+def test_boxes_that_were_found_are_compared_in_any_order_and_a_lost_one_is_seen() -> None:
+    card = load_card("faster-rcnn")
+    first, second, weak = (100.0, 200.0, 50.0, 120.0, 0.9), (300.0, 200.0, 40.0, 110.0, 0.8), (9.0, 9.0, 5.0, 9.0, 0.1)
+    both = found_boxes(first, second, weak)
+    assert agreement(card, both, found_boxes(second, first)) == Agreement(2, 1.0, 0.0)
+    assert agreement(card, both, found_boxes(first, weak)).overlap == 0.0
+    assert agreement(card, both, found_boxes()) == Agreement(2, 0.0, pytest.approx(0.9))
+    moved = (105.0, 200.0, 50.0, 120.0, 0.7)
+    assert agreement(card, both, found_boxes(moved, second)) == Agreement(2, pytest.approx(45 / 55), pytest.approx(0.2))
+    assert agreement(card, found_boxes(weak), found_boxes(weak)) == Agreement(1, 1.0, 0.0)
+
+
+def test_pictures_of_ones_own_are_taken_in_place_of_made_ones(tmp_path: Path, embedder: tuple[Card, nn.Module]) -> None:
+    with pytest.raises(ModelError, match=r"expected pictures \(\.jpg"):
+        pictures_of(tmp_path, 4)
+    for index, image in enumerate(pictures(3, seed=9)):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), image)
+    (tmp_path / "notes.txt").write_text("")
+    own = pictures_of(tmp_path, 2)
+    assert [image.shape for image in own] == [image.shape for image in pictures(2)]
+    card, network = embedder
+    file = export(network, card, tmp_path / "net.onnx")
+    found = verify(card, file, by_network(card, network), images=own, max_batch=2)
+    assert [(check.pictures, check.passed) for check in found.checks] == [(2, True), (2, True)]
 
 
 def test_limits_are_those_that_are_promised() -> None:
