@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import sqlite3
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -152,6 +154,8 @@ class KafkaSink:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._held = open(self._folder / "lock", "w")  # noqa: SIM115 - held as long as the sink lives
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(self._held.fileno()).st_nlink == 0:
+                raise BlockingIOError  # its owner was just about to leave
         except BlockingIOError:
             raise OutputError(
                 f"Kafka spool {self._folder}: expected a free one, found another run that uses it"
@@ -221,4 +225,8 @@ class KafkaSink:
                 lane.finish()
             except (sqlite3.Error, OSError):
                 log.exception("Kafka: %s", lane.spool.path)
+        with suppress(OSError):
+            if not (self._frames.spool.count or self._events.spool.count):
+                os.unlink(self._held.name)
+                self._folder.rmdir()
         self._held.close()

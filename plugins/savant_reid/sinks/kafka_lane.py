@@ -106,6 +106,7 @@ class Lane:
             self.write_unsaved()
         except sqlite3.Error as error:
             self._drop(len(self._unsaved), f"{self.spool.path}: {error}")
+            self._unsaved.clear()
         self.spool.close()
 
     def _numbered(self, messages: Sequence[Message]) -> list[Numbered]:
@@ -131,8 +132,8 @@ class Lane:
 
     def _remove_settled(self) -> None:
         if self._settled:
-            settled, self._settled = self._settled, []
-            self.spool.remove(settled)
+            self.spool.remove(self._settled)
+            self._settled = []
 
     def _write(self, messages: Sequence[Numbered]) -> None:
         try:
