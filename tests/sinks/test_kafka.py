@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import subprocess
 import sys
 import time
@@ -281,6 +282,40 @@ def test_a_message_of_2_gb_is_refused_and_not_even_copied(broker, read, tmp_path
     sink.close()
     assert reader.ids() == ["r/frame/door/0", "r/frame/door/2"]
     assert sink.metrics()["frames"]["refused"] == sink.metrics()["events"]["refused"] == 1
+
+
+def test_a_broker_that_hangs_is_one_that_is_away(broker, open_sink, read):
+    sink = open_sink(broker, run="r")
+    sink.write_frame(frame(0, {}))
+    reader = read(broker)
+    reader.until(lambda: len(reader.heard) >= 1)
+    broker.process.send_signal(signal.SIGSTOP)
+    for number in range(1, 500):
+        sink.write_frame(frame(number, {7: 3}))
+        sink.write_events([event("created", number)])
+    until(lambda: sink._frames.spool.count == 499)
+    broker.process.send_signal(signal.SIGCONT)
+    reader.until(lambda: len(once(reader.ids())) >= 999)
+    assert once(reader.ids(FRAMES)) == frame_ids(500)
+    assert once(reader.ids(EVENTS)) == event_ids(499)
+
+
+def test_a_disk_that_hangs_holds_nobody_up_and_costs_the_oldest_frames(open_sink, monkeypatch, caplog):
+    monkeypatch.setattr("savant_reid.sinks.kafka_lane.IN_FLIGHT_MESSAGES", 10)
+    monkeypatch.setattr("savant_reid.sinks.kafka._HANDED_OVER_BYTES", 1 << 20)
+    sink = open_sink("127.0.0.1:1", close_seconds=0)
+    people, slowest_s = dict.fromkeys(range(100), 5), 0.0  # some 20 kB
+    with sink._frames.spool._lock:
+        for number in range(200):
+            begin = time.perf_counter()
+            sink.write_frame(frame(number, people))
+            slowest_s = max(slowest_s, time.perf_counter() - begin)
+    sink.close()
+    assert slowest_s < 0.2
+    told = sink.metrics()["frames"]
+    assert told["dropped"] > 50
+    assert told["dropped"] + told["waiting"] == 200
+    assert "does not keep up; frames are lost" in caplog.text
 
 
 def test_names_of_broken_utf8_arrive_mended(broker, open_sink, read):

@@ -92,6 +92,8 @@ class KafkaSink:
         with self._lock:
             self._handed.append((record.sightings.camera, record.frame, text))
             self._handed_bytes += len(text)
+            if self._handed_bytes > _HANDED_OVER_BYTES and not self._early["frames_dropped"]:
+                log.warning("Kafka: the disk of %s does not keep up; frames are lost", self._folder)
             while self._handed_bytes > _HANDED_OVER_BYTES:
                 self._handed_bytes -= len(self._handed.popleft()[2])
                 self._early["frames_dropped"] += 1
