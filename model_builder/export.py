@@ -24,6 +24,8 @@ OPSET = 17
 # What the two runtimes may differ by on the same input; float32 sums in another order.
 TOLERANCE = 1e-4
 Precision = Literal["fp32", "fp16"]
+# The file's own word on which nodes (beginnings of their names) must not be computed in less than FP32.
+SINGLE_PRECISION = "single_precision"
 
 
 def export(
@@ -49,7 +51,8 @@ def export(
         graph = onnxslim.slim(onnx.load(temporary))
         if precision == "fp16":
             graph = to_half(graph, keep=_single(module))
-        onnx.helper.set_model_props(graph, {"precision": precision, **(metadata or {})})
+        facts = {"precision": precision, SINGLE_PRECISION: " ".join(_single(module))}
+        onnx.helper.set_model_props(graph, facts | (metadata or {}))
         onnx.checker.check_model(graph, full_check=True)
         onnx.save(graph, temporary)
         check_file(temporary, spec)

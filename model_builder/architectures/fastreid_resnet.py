@@ -159,6 +159,7 @@ class FastReidResNet(nn.Module):
                 f"expected depth in {list(DEPTHS)} and release in {list(RELEASES)}, found {depth!r} and {release!r}"
             )
         self.published = RELEASES[release]
+        self.keep_single_precision = ("heads/pool_layer",) if strong else ()  # its powers overflow in FP16
         self.backbone = Backbone(depth, ibn=ibn, non_local=strong, padded_pool=release == "0.1")
         self.heads = Head(GeneralisedMean() if strong else nn.AdaptiveAvgPool2d(1))
 
