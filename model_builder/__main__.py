@@ -12,9 +12,11 @@ import click
 
 from model_builder import data
 from model_builder.adapt_command import adapt_command
+from model_builder.camera_command import build_cameras_command
 from model_builder.commands import COMMANDS
 from model_builder.demo_cards import metadata_of, model_file, write_card
 from model_builder.evaluate_model import evaluate_model_command, market_folder_command
+from model_builder.quantise_command import quantise_command
 from model_builder.timing import time_command
 
 CACHE = Path("runs/model_builder")
@@ -124,6 +126,8 @@ def _figures(kind: str, models: Path, quick: bool, cache: Path, workers: int) ->
 main.add_command(evaluate_model_command)
 main.add_command(market_folder_command)
 main.add_command(adapt_command)
+main.add_command(quantise_command)
+main.add_command(build_cameras_command)
 main.add_command(time_command)
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import onnxruntime
 
 from model_builder.cards import Card
-from model_builder.files import written_whole
+from model_builder.files import sha256_of, written_whole
 from savant_reid.errors import ModelError
 
 if TYPE_CHECKING:  # reading a report needs no PyTorch
@@ -34,17 +34,24 @@ COLUMNS = (
 
 def write_report(card: Card, verification: Verification, origin: Mapping[str, str]) -> Path:
     """Writes both files; other models of the same folder keep their entries. origin: of the published file."""
-    path = verification.file.with_name(REPORT)
-    files = read_report(path).get("files", {}) if path.is_file() else {}
-    files = {name: entry for name, entry in files.items() if path.with_name(name).is_file()}
-    files[verification.file.name] = {
-        "sha256": verification.sha256,
+    entry = {
         "passed": verification.passed,
         "precision": verification.precision,
-        "source": dict(origin),
-        "versions": versions(),
         "checks": [_check(check) for check in verification.checks],
     }
+    return _write(card, verification.file, {"sha256": verification.sha256, **entry, "source": dict(origin)})
+
+
+def add_entry(card: Card, file: Path, entry: Mapping[str, Any], origin: Mapping[str, str]) -> Path:
+    """Adds or replaces the entry of a file that `verify` did not make itself: one of INT8, with what that costs."""
+    return _write(card, file, {"sha256": sha256_of(file), "checks": [], **entry, "source": dict(origin)})
+
+
+def _write(card: Card, file: Path, entry: Mapping[str, Any]) -> Path:
+    path = file.with_name(REPORT)
+    files = read_report(path).get("files", {}) if path.is_file() else {}
+    files = {name: old for name, old in files.items() if path.with_name(name).is_file()}
+    files[file.name] = {**entry, "versions": versions()}
     content = {"version": VERSION, "model": card.name, "files": dict(sorted(files.items()))}
     with written_whole(path) as part:
         part.write_text(json.dumps(content, indent=2) + "\n")
@@ -84,11 +91,13 @@ def as_markdown(content: Mapping[str, Any]) -> str:
             "",
             f"SHA-256 `{entry['sha256']}`, {entry['precision']}, {using}",
             "",
-            f"| {' | '.join(COLUMNS)} |",
-            "|---" * len(COLUMNS) + "|",
-            *map(_line, entry["checks"]),
-            "",
         ]
+        if entry["checks"]:
+            lines += [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|", *map(_line, entry["checks"]), ""]
+        if "cost" in entry:
+            lines += [f"Calibrated on {entry['calibrated_on']} pictures. Against FP32 on pictures held back:", ""]
+            lines += [f"- {name}: {value}" for name, value in entry["cost"].items() if value is not None]
+            lines.append("")
     return "\n".join(lines)
 
 
