@@ -91,6 +91,14 @@ class Distances(nn.Module):
         return self.conv(shares)[:, 0]
 
 
+class Decoding(nn.Module):
+    """Distances (batch, 4, cells) and logits (batch, classes, cells) to the output."""
+
+    def forward(self, distances: Tensor, logits: Tensor, points: Tensor, strides: Tensor) -> Tensor:
+        starts, ends = points - distances[:, :2], points + distances[:, 2:]
+        return torch.cat(((starts + ends) / 2 * strides, (ends - starts) * strides, logits.sigmoid()), dim=1)
+
+
 class Head(nn.Module):
     """Per level one branch for the box and one for the classes; boxes decoded to pixels."""
 
@@ -99,7 +107,7 @@ class Head(nn.Module):
         box, kind = max(16, widths[0] // 4, 4 * BINS), max(widths[0], min(classes, 100))
         self.cv2 = nn.ModuleList(self._branch(width, box, 4 * BINS) for width in widths)
         self.cv3 = nn.ModuleList(self._branch(width, kind, classes) for width in widths)
-        self.dfl = Distances()
+        self.dfl, self.decode = Distances(), Decoding()
 
     @staticmethod
     def _branch(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
@@ -109,9 +117,7 @@ class Head(nn.Module):
         boxes = torch.cat([branch(level).flatten(2) for branch, level in zip(self.cv2, levels, strict=True)], dim=2)
         scores = torch.cat([branch(level).flatten(2) for branch, level in zip(self.cv3, levels, strict=True)], dim=2)
         points, strides = cells([(int(level.shape[2]), int(level.shape[3])) for level in levels])
-        distances = self.dfl(boxes)
-        starts, ends = points - distances[:, :2], points + distances[:, 2:]
-        return torch.cat(((starts + ends) / 2 * strides, (ends - starts) * strides, scores.sigmoid()), dim=1)
+        return self.decode(self.dfl(boxes), scores, points, strides)
 
 
 def cells(sizes: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
@@ -133,6 +139,8 @@ class YOLOv8(nn.Module):
     """
 
     published = Published()
+    # At 640 pixels FP16 has steps of half a pixel.
+    keep_single_precision = ("model.22/dfl", "model.22/decode")
 
     def __init__(self, depth: float, width: float, largest: int, classes: int = 80) -> None:
         super().__init__()
