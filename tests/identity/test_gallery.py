@@ -110,9 +110,9 @@ def test_a_merge_keeps_the_looks_the_visits_and_the_earlier_birth():
 def test_a_visit_that_goes_on_is_one_visit():
     known, _ = gallery()
     row = known.create(1, 0, 0)
-    known.note_visit(row, 4, 0, 10, 20)
-    known.note_visit(row, 4, 0, 10, 30)
+    known.note_visit(row, 4, 0, 10, 20, 7)
+    known.note_visit(row, 4, 0, 10, 30, 7)
     known.note_visit(row, 5, 1, 40, 50)
-    assert known.visits[row][-2:].tolist() == [[4, 0, 10, 30], [5, 1, 40, 50]]
+    assert known.visits[row][-2:].tolist() == [[4, 0, 10, 30, 7], [5, 1, 40, 50, -1]]
     known.forget_visit(row, 4)
     assert known.visits[row][-2:, 0].tolist() == [0, 5]

@@ -12,9 +12,11 @@ from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.holders import Holders
 from savant_reid.identity.keeper import Keeper
 from savant_reid.identity.ledger import Ledger
+from savant_reid.identity.look_back import move_visit
 from savant_reid.identity.policy import Tuning
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.types import EventKind, Reason
+from savant_reid.identity.visits import Visit
 
 
 class Answers:
@@ -171,6 +173,14 @@ class Answers:
         self._merge(old, new)
         self._ledger.note(EventKind.MERGED, old, tracklet, new, reason, evidence)
 
+    def move(self, visit: Visit, old: int, new: int, evidence: dict[str, float]) -> None:
+        """A visit that has ended was not one of `old`, but of `new`."""
+        source, target = self._gallery.row_of(old), self._gallery.row_of(new)
+        if source is not None and target is not None:
+            went_over = move_visit(self._gallery, source, target, visit)
+            since_ns = visit.first_ns if went_over else None
+            self._ledger.note(EventKind.SPLIT, old, visit, new, "looked back: another person", evidence, since_ns)
+
     def _merge(self, old: int, new: int) -> None:
         gallery = self._gallery
         source, target = gallery.row_of(old), gallery.row_of(new)
@@ -206,7 +216,9 @@ class Answers:
             gallery.put(row, tracklet.serial, tracklet.camera, tracklet.mean, tracklet.crops * tracklet.probability)
         if tracklet.last_ns >= gallery.last_seen_ns[row]:
             gallery.last_seen_ns[row], gallery.last_camera[row] = tracklet.last_ns, tracklet.camera
-        gallery.note_visit(row, tracklet.serial, tracklet.camera, tracklet.first_ns, tracklet.last_ns)
+        gallery.note_visit(
+            row, tracklet.serial, tracklet.camera, tracklet.first_ns, tracklet.last_ns, tracklet.track_id
+        )
         gallery.show(row)
 
     def regain(self, tracklet: Tracklet) -> None:

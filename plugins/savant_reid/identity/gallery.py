@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.search import Nearest, Search
+from savant_reid.identity.visits import VISITS, latest
 from savant_reid.identity.weighting import half_for, weighted_means
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 # A prototype weighs as much as the crops behind it, up to so many: more tell little new about one visit.
 MOST_WEIGHT = 4.0
-# Visits remembered: enough to tell whether two identities were ever in two places at once.
-VISITS = 16
 # What many merged visits weigh at most, so that the latest ones still count.
 MOST_MERGED = 16.0
 # Identities looked at together: what that takes stays in the cache (4 MB at 8 prototypes of 512 numbers).
@@ -53,8 +52,8 @@ class Gallery:
         self.confirmed = np.zeros(capacity, bool)
         self.count = np.zeros(capacity, np.int64)
         self.birth_camera = np.zeros(capacity, np.int64)
-        # (source, camera, first_ns, last_ns) of the latest visits, in order; zeros before the first.
-        self.visits = np.zeros((capacity, VISITS, 4), np.int64)
+        # (source, camera, first_ns, last_ns, track_id) of the latest visits, in order; zeros before the first.
+        self.visits = np.zeros((capacity, VISITS, 5), np.int64)
         self._metric = metric
         self._search = search
         self._vectors = np.zeros((capacity, prototypes, metric.dimension), np.float32)
@@ -101,8 +100,7 @@ class Gallery:
         del self._row_of[global_id]
         self._search.remove(global_id)
         self._unshown.pop(global_id, None)
-        last = self.size - 1
-        self.size -= 1
+        last = self.size = self.size - 1
         if row != last:
             for column in self._columns():
                 column[row] = column[last]
@@ -146,24 +144,27 @@ class Gallery:
         self.confirmed[row] |= self.confirmed[other]
         if self.created_ns[other] < self.created_ns[row]:
             self.created_ns[row], self.birth_camera[row] = self.created_ns[other], self.birth_camera[other]
-        visits = np.concatenate([self.visits[row], self.visits[other]])
-        self.visits[row] = visits[np.argsort(visits[:, 2], kind="stable")][-VISITS:]
+        self.visits[row] = latest([*self.visits[row], *self.visits[other]])
         if self.last_seen_ns[other] > self.last_seen_ns[row]:
             self.last_seen_ns[row], self.last_camera[row] = self.last_seen_ns[other], self.last_camera[other]
 
-    def note_visit(self, row: int, source: int, camera: int, first_ns: int, last_ns: int) -> None:
+    def note_visit(self, row: int, source: int, camera: int, first_ns: int, last_ns: int, track_id: int = -1) -> None:
         """Remember that a tracklet of this identity was seen there and then; its latest word counts."""
         visits = self.visits[row]
         if visits[-1, 0] != source:
             visits[:-1] = visits[1:]
-        visits[-1] = source, camera, first_ns, last_ns
+        visits[-1] = source, camera, first_ns, last_ns, track_id
 
     def forget_visit(self, row: int, source: int) -> None:
         """That tracklet turned out to be somebody else."""
         visits = self.visits[row]
         kept = visits[visits[:, 0] != source]
-        visits[:] = 0
-        visits[VISITS - len(kept) :] = kept
+        self.visits[row] = latest([*np.zeros_like(visits), *kept])
+
+    def looks_of(self, row: int) -> tuple[Rows, Rows, Floats, Floats]:
+        """source, camera and weight (n,) of an identity's prototypes, and these, raw (n, D)."""
+        kept = row, slice(int(self.count[row]))
+        return self._source[kept], self._camera[kept], self._weight[kept], self._vectors[kept]
 
     def centroids(self, rows: Rows) -> Floats:
         """(n, D) centred weighted means of the prototypes; zero where there are none."""

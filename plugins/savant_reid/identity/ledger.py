@@ -9,6 +9,7 @@ from savant_reid.identity.site_clock import SiteClock
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.types import EventKind, IdentityEvent
+from savant_reid.identity.visits import Visit
 
 
 class Ledger:
@@ -25,7 +26,7 @@ class Ledger:
         self,
         kind: EventKind,
         global_id: int,
-        tracklet: Tracklet | None = None,
+        tracklet: Tracklet | Visit | None = None,
         other_id: int | None = None,
         reason: str = "",
         evidence: dict[str, float] | None = None,

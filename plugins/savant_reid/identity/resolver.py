@@ -29,9 +29,11 @@ from savant_reid.identity.learned import Learned
 from savant_reid.identity.ledger import Ledger
 from savant_reid.identity.lessons import Lessons
 from savant_reid.identity.live import LiveTracks, Seen
+from savant_reid.identity.look_back import LookBack
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.overlaps import Overlaps, find_overlaps
 from savant_reid.identity.policy import Policy, Tuning
+from savant_reid.identity.presence import Presence
 from savant_reid.identity.review import Review
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.search import ExactSearch, MakeSearch, Search
@@ -61,6 +63,7 @@ class _Engine:
     keeper: Keeper
     answers: Answers
     second_thoughts: SecondThoughts
+    look_back: LookBack
     hand_work: HandWork
     entry: Entry
     acceptance: Acceptance
@@ -173,6 +176,7 @@ class Resolver:
         keeper = Keeper(gallery, holders, self._ledger, self._policy, tuning, entry.names)
         answers = Answers(gallery, holders, keeper, self._ledger, tuning, self._first_id, entry, self._hands)
         intake = Intake(live, crops, metric, scores, tuning, self._embeddings)
+        presence = Presence(gallery, self.transits, topology, holders, entry)
         lessons = Lessons(live, crops, gallery, metric, scores, self.transits, topology, acceptance)
         enrol(self._enrolment, gallery, self._ledger)
         self._course.tell(Listeners(crops, intake, lessons, answers))
@@ -187,7 +191,8 @@ class Resolver:
             Decider(finder, holders, topology, tuning, self._hands, acceptance),
             keeper,
             answers,
-            SecondThoughts(gallery, metric, scores, self.transits, topology, holders, entry, self._hands, self._twins),
+            SecondThoughts(gallery, metric, scores, self.transits, topology, presence, entry, self._hands, self._twins),
+            LookBack(gallery, metric, scores, presence, len(topology.cameras)),
             HandWork(self._hands, answers, gallery, holders, live, self._ledger, topology, entry, self._course.renew),
             entry,
             acceptance,
@@ -209,9 +214,15 @@ class Resolver:
             return
         now_ns, thoughts = self._clock.now_ns, engine.second_thoughts
         self._review.note(lost)
-        for merge in chain(thoughts.about(lost, now_ns), thoughts.of(self._review.due(), now_ns)):
+        due = self._review.due()
+        for merge in chain(thoughts.about(lost, now_ns), thoughts.of(due, now_ns)):
             evidence = {"log_odds": merge.odds, "nats": merge.nats}
             engine.answers.merge(merge.old, merge.new, None, "second thoughts: one person", evidence)
+        if self._hands.active or engine.entry.names:
+            return  # what people have decided stays
+        for move in engine.look_back.of(due, now_ns):
+            evidence = {"log_odds": move.odds, "nats": move.nats}
+            engine.answers.move(move.visit, move.old, move.new, evidence)
 
     def _learn(self, engine: _Engine, learned: list[Tracklet]) -> None:
         """New crops: lessons, swaps, and a new look at everything when the metric has changed."""

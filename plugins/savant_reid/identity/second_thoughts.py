@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from savant_reid.identity.by_hand import Hands
 from savant_reid.identity.enrolment import ELSEWHERE, Entry
-from savant_reid.identity.finder import HERE_RATE
 from savant_reid.identity.gallery import Gallery
-from savant_reid.identity.holders import Holders
 from savant_reid.identity.lookup import SLACK_NS
 from savant_reid.identity.metric import Metric
+from savant_reid.identity.presence import Presence
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
@@ -39,8 +38,6 @@ LEAST_NATS = 4.0
 # of one person part now and then), may be a mistake of the tracker; it speaks against one person by so many nats.
 TOGETHER_NS = 1_000_000_000
 TOGETHER_NATS = 3.0
-# Somebody seen again in the middle of another's visits is as improbable as this many nats of rate.
-NEVER = -20.0
 
 
 @dataclass(frozen=True)
@@ -63,13 +60,13 @@ class SecondThoughts:
         scores: ScoreModel,
         transits: Transits,
         topology: Topology,
-        holders: Holders,
+        presence: Presence,
         entry: Entry,
         hands: Hands,
         twins: Twins,
     ) -> None:
         self._gallery, self._metric, self._scores = gallery, metric, scores
-        self._transits, self._topology, self._holders = transits, topology, holders
+        self._transits, self._topology, self._presence = transits, topology, presence
         self._entry, self._hands, self._twins = entry, hands, twins
 
     def about(self, tracklets: Sequence[Tracklet], now_ns: int) -> Iterator[Merge]:
@@ -138,26 +135,9 @@ class SecondThoughts:
         if together is None:
             return None
         camera = int(self._gallery.birth_camera[old])
-        rate_log = self._rate_log(new, camera, int(created[old]), now_ns)
+        rate_log = self._presence.rate_log(new, camera, int(created[old]), now_ns)
         odds = nats + rate_log - math.log(self._transits.newcomer_rate(camera)) - together
         return Merge(int(self._gallery.global_ids[old]), int(self._gallery.global_ids[new]), odds, nats)
-
-    def _rate_log(self, row: int, camera: int, at_ns: int, now_ns: int) -> float:
-        """Log rate of that identity turning up before that camera then."""
-        _, cameras, first_ns, last_ns = self._presences(row, now_ns).T
-        here = self._topology.overlap[cameras, camera] | (cameras == camera)
-        if (here & (first_ns <= at_ns) & (last_ns > at_ns)).any():
-            return math.log(HERE_RATE)
-        visits = self._gallery.visits[row]
-        before = visits[(visits[:, 0] != 0) & (visits[:, 3] <= at_ns + SLACK_NS)]
-        if int(self._gallery.global_ids[row]) in self._entry.names:
-            return math.log(self._entry.uniform_rate(self._transits.newcomer_rate(camera)))
-        if not len(before):
-            return NEVER
-        last = before[int(np.argmax(before[:, 3]))]
-        gap_s = np.array([max(0.0, (at_ns - last[3]) * 1e-9)])
-        rate = float(self._transits.rates(np.array([last[1]]), camera, gap_s)[0])
-        return math.log(rate) if rate > 0.0 else NEVER
 
     def _together(self, a: int, b: int, now_ns: int) -> float | None:
         """Nats against one person, from having been on screen at once; None if that is out of the question.
@@ -165,7 +145,7 @@ class SecondThoughts:
         In one camera a moment is forgiven: when exactly a track went over to somebody else is not known, and what lay
         over one another may have been one person detected twice.
         """
-        ours, theirs = self._presences(a, now_ns), self._presences(b, now_ns)
+        ours, theirs = self._presence.of(a, now_ns), self._presence.of(b, now_ns)
         at_once = np.minimum(ours[:, None, 3], theirs[:, 3]) - np.maximum(ours[:, None, 2], theirs[:, 2])
         same = ours[:, None, 1] == theirs[:, 1]
         apart = ~self._topology.overlap[ours[:, None, 1], theirs[:, 1]]
@@ -178,14 +158,3 @@ class SecondThoughts:
                 return None
             nats += TOGETHER_NATS
         return nats
-
-    def _presences(self, row: int, now_ns: int) -> np.ndarray:
-        """(n, 4) serial, camera, first_ns, last_ns of an identity's visits, those going on included."""
-        visits = self._gallery.visits[row]
-        past = visits[visits[:, 0] != 0]
-        live = [
-            (holder.serial, holder.camera, holder.first_ns, now_ns)
-            for holder in self._holders.of(int(self._gallery.global_ids[row]))
-            if not holder.lost
-        ]
-        return np.concatenate([past, np.array(live, np.int64).reshape(-1, 4)])

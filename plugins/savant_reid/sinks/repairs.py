@@ -12,29 +12,36 @@ from savant_reid.errors import OutputError
 
 Key = tuple[str, int]
 """(camera, track_id)"""
+_Step = tuple[int, int, int | None]
 
 # Each about 15 MB when full. Repairs are the exception: with more than this the oldest ones are lost, and counted.
 MAX_REPAIRS = 100_000
 
 
 class Repairs:
-    """Merges, splits and late names. `dropped` counts what did not fit into MAX_REPAIRS."""
+    """Merges, splits and late names. `dropped` counts what did not fit into MAX_REPAIRS.
+
+    Each has a number, in the order in which they were made: what was said of a name before another one was merged into
+    it does not concern those of the other one.
+    """
 
     def __init__(self) -> None:
         self.needed = False
         self.dropped = 0
-        self._into: dict[int, int] = {}
+        self._number = 0
+        # What a name became, the number of that step, and since when.
+        self._into: dict[int, _Step] = {}
         self._late: dict[Key, tuple[int, int]] = {}
-        self._split: dict[tuple[Key, int], tuple[int, int | None]] = {}
+        self._split: dict[tuple[Key, int], _Step] = {}
         self._sought: dict[Key, list[tuple[int, int, int]]] = {}
 
     def merge(self, gone: int, survivor: int, after_rows: bool) -> None:
         """after_rows: rows have been written that may carry `gone`."""
         if self.survivor(survivor) == gone:  # a circle would never end
             self._into.pop(gone, None)
-            self._into = {old: new for old, new in self._into.items() if old != survivor}
+            self._into.pop(survivor, None)
         if gone != survivor:
-            self._into[gone] = survivor
+            self._into[gone] = survivor, self._next(), None
             self.needed |= after_rows
             self._bound(self._into)
 
@@ -46,7 +53,7 @@ class Repairs:
         if since_ns is None:
             self._split.pop((key, new), None)  # a track that was given back: a circle would never end
         if gone != new:
-            self._split[key, gone] = (new, since_ns)
+            self._split[key, gone] = new, self._next(), since_ns
             self.needed = True
             self._bound(self._split)
         if since_ns is not None:
@@ -63,7 +70,7 @@ class Repairs:
         """The identity that `global_id` lives on in."""
         into = self._into
         while global_id in into:
-            global_id = into[global_id]
+            global_id = into[global_id][0]
         return global_id
 
     def final_id(self, camera: str, frame: int, track_id: int, global_id: int, time_ns: int) -> int:
@@ -72,13 +79,17 @@ class Repairs:
         if global_id < 0:
             first_frame, name = self._late.get(key, (0, -1))
             global_id = name if frame < first_frame else self._while_sought(key, time_ns)
-        seen: set[int] = set()
-        while global_id not in seen:
-            seen.add(global_id)
-            survivor = self.survivor(global_id)
-            new, since_ns = self._split.get((key, survivor), (survivor, None))
-            global_id = self.survivor(survivor if since_ns is not None and time_ns < since_ns else new)
-        return global_id
+        number = 0
+        while True:
+            steps = self._into.get(global_id), self._split.get((key, global_id))
+            later = [s for s in steps if s is not None and s[1] > number and (s[2] is None or time_ns >= s[2])]
+            if not later:
+                return global_id
+            global_id, number, _ = min(later, key=lambda step: step[1])
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
 
     def _while_sought(self, key: Key, time_ns: int) -> int:
         """Who a track without a name was, between a swap of persons and the word on who came after; -1 if none."""
