@@ -33,7 +33,7 @@ def test_nothing_is_kept_of_those_who_have_passed():
                 held.append((passed, tracemalloc.get_traced_memory()[0]))
     finally:
         tracemalloc.stop()
-    assert core.counts["created"] > 0.5 * PEOPLE
+    assert core.counts["created"] > 0.4 * PEOPLE  # two crops a second apart: often too little to tell
     assert core.counts["expired"] > 0.4 * PEOPLE
     quarter = (PEOPLE - UNTRACED) // 4
     ends = PEOPLE - 2 * quarter, PEOPLE
