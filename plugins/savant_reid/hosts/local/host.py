@@ -68,11 +68,7 @@ class HostResult:
 
 def run_host(run: HostRun) -> HostResult:
     """Runs until all files have ended, or a signal comes. Raises SavantReidError; outputs are closed in any case."""
-    batcher = Batcher(
-        run.sources,
-        batch_size=run.module.batch_size,
-        batched_push_timeout_us=run.module.batched_push_timeout_us,
-    )
+    batcher = _batcher(run)
     for key in run.module.ignored_on_local_host:
         log.debug("%s: %s has an effect on DeepStream only", run.module.path, key)
     with ExitStack() as stack:
@@ -130,6 +126,11 @@ def run_host(run: HostRun) -> HostResult:
             embedding_model=model,
             stopped=stopped.is_set(),
         )
+
+
+def _batcher(run: HostRun) -> Batcher:
+    module = run.module
+    return Batcher(run.sources, batch_size=module.batch_size, batched_push_timeout_us=module.batched_push_timeout_us)
 
 
 def _rtsp_server(run: HostRun, stack: ExitStack) -> RtspServer | None:
