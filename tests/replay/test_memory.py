@@ -65,7 +65,8 @@ def test_only_a_few_rows_are_alive(tmp_path, group_rows):
     assert most < 25 * MIB
 
 
-# The peak of a process counts everything: Python, NumPy, pyarrow and the core alone take about 200 MiB.
+# The peak of a process counts everything: Python, NumPy, pyarrow and the core alone take about 200 MiB. Measured: 210 as
+# recorded, 416 to 420 sorted by camera; a replay that held the whole file would take more than 270 on top of either.
 _MEASURED = """
 import sys
 from pathlib import Path
@@ -86,4 +87,4 @@ def test_the_peak_of_a_whole_replay(tmp_path, by_camera):
     command = [sys.executable, "-c", _MEASURED, str(path), str(tmp_path / "out"), str(site)]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 420
+    assert int(done.stdout) < 460
