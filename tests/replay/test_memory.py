@@ -65,8 +65,8 @@ def test_only_a_few_rows_are_alive(tmp_path, group_rows):
     assert most < 25 * MIB
 
 
-# The peak of a process counts everything: Python, NumPy, pyarrow and the core alone take about 200 MiB. Measured: 210 as
-# recorded, 416 to 420 sorted by camera; a replay that held the whole file would take more than 270 on top of either.
+# The peak of a process counts everything: Python, NumPy, pyarrow and the core alone take about 200 MiB. Measured: 210
+# as recorded, 416 to 420 sorted by camera; who held the whole file would take more than 270 on top of either.
 _MEASURED = """
 import sys
 from pathlib import Path
