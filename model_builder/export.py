@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from model_builder.cards import Card
+from model_builder.files import written_whole
 from model_builder.graph import CAMERAS, Deployed, GraphSpec
 from model_builder.half import to_half
-from savant_reid.errors import ModelError, OutputError
+from savant_reid.errors import ModelError
 
 OPSET = 17
 # What the two runtimes may differ by on the same input; float32 sums in another order.
@@ -136,21 +136,6 @@ def inputs_for(session: onnxruntime.InferenceSession, images: Any) -> dict[str, 
     if any(entry.name == CAMERAS for entry in session.get_inputs()):
         feed[CAMERAS] = np.zeros(len(images), np.int64)
     return feed
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path`` that takes its name at the end, and is gone after any failure."""
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def export_onnx(model: nn.Module, example: Tensor, output: str, file: Path, metadata: dict[str, str]) -> None:

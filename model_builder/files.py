@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from savant_reid.errors import OutputError
@@ -37,4 +37,5 @@ def written_whole(file: Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"{file}: cannot be written: {error.strerror or error}; it is left as it was") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # where the folder is none, there is no part either
+            part.unlink(missing_ok=True)
