@@ -48,6 +48,17 @@ class Crossing:
         return (self.start_ns + self.last_ns) // 2
 
 
+def close_together(live: LiveTracks, seen: Seen, overlaps: Overlaps) -> Iterator[tuple[Tracklet, Tracklet, int]]:
+    """Tracklets of which one shares more than CROSSING_SHARE with the other, and when, site time."""
+    near = np.maximum(*overlaps.shares()) > CROSSING_SHARE
+    firsts, seconds = overlaps.first[near], overlaps.second[near]
+    slots = zip(seen.slots[firsts].tolist(), seen.slots[seconds].tolist(), seen.at_ns[firsts].tolist(), strict=True)
+    for slot_a, slot_b, now_ns in slots:
+        a, b = (live.tracklets[slot] if slot >= 0 else None for slot in (slot_a, slot_b))
+        if a is not None and b is not None:
+            yield a, b, now_ns
+
+
 class Crossings:
     """Those going on and those over but not judged yet; forgotten after FORGET_NS, so their number is bounded."""
 
@@ -60,17 +71,7 @@ class Crossings:
 
     def observe(self, seen: Seen, overlaps: Overlaps) -> None:
         """Take in the overlaps of a batch's frames."""
-        near = np.maximum(*overlaps.shares()) > CROSSING_SHARE
-        firsts, seconds = overlaps.first[near], overlaps.second[near]
-        slots_a, slots_b = seen.slots[firsts], seen.slots[seconds]
-        tracklets = self._live.tracklets
-        times = seen.at_ns[firsts]
-        for slot_a, slot_b, now_ns in zip(slots_a.tolist(), slots_b.tolist(), times.tolist(), strict=True):
-            if slot_a < 0 or slot_b < 0:
-                continue
-            a, b = tracklets[slot_a], tracklets[slot_b]
-            if a is None or b is None:
-                continue
+        for a, b, now_ns in close_together(self._live, seen, overlaps):
             if a.serial > b.serial:
                 a, b = b, a
             key = (a.serial, b.serial)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from savant_reid.identity.crossings import close_together
 from savant_reid.identity.live import LiveTracks, Seen
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.overlaps import Overlaps
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.tracklet import Tracklet
 
-# Two lie over one another while one shares more than this with the other; for so long afterwards it still counts.
-TWIN_SHARE = 0.3
+# That two lay over one another still counts for so long afterwards.
 AFTERWARDS_NS = 1_000_000_000
 # Pairs whose time together is remembered; between two frames no more than this counts.
 MOST_PAIRS = 8192
@@ -36,16 +36,7 @@ class Twins:
 
     def observe(self, seen: Seen, overlaps: Overlaps) -> None:
         """Take in the overlaps of a batch's frames."""
-        if not len(overlaps.first):
-            return
-        near = np.maximum(*overlaps.shares()) > TWIN_SHARE
-        firsts, seconds = overlaps.first[near], overlaps.second[near]
-        tracklets = self._live.tracklets
-        slots = zip(seen.slots[firsts].tolist(), seen.slots[seconds].tolist(), seen.at_ns[firsts].tolist(), strict=True)
-        for slot_a, slot_b, now_ns in slots:
-            a, b = (tracklets[slot] if slot >= 0 else None for slot in (slot_a, slot_b))
-            if a is None or b is None:
-                continue
+        for a, b, now_ns in close_together(self._live, seen, overlaps):
             self._count(a, b, now_ns)
             for one, other in ((a, b), (b, a)):
                 if not one.global_id:
