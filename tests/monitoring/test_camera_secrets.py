@@ -55,7 +55,7 @@ def guarded(password: str) -> Iterator[str]:
 
 @contextmanager
 def camera(uri: str) -> Iterator[RtspSource]:
-    source = RtspSource("door", uri, backoff=lambda: repeat(0.05))
+    source = RtspSource("door", uri, backoff=lambda: repeat(0.05), refused_backoff=lambda: repeat(0.05))
     source.start()
     try:
         yield source

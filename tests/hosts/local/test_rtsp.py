@@ -18,8 +18,9 @@ import pytest
 from savant_reid.errors import OutputError, SourceError
 from savant_reid.hosts.local.batcher import Batcher
 from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.retries import backoff_seconds
 from savant_reid.hosts.local.rtsp_server import RtspServer
-from savant_reid.hosts.local.rtsp_source import QUEUE_FRAMES, RtspSource, backoff_seconds
+from savant_reid.hosts.local.rtsp_source import QUEUE_FRAMES, RtspSource
 from savant_reid.hosts.local.sources import open_sources
 from tests.hosts.local.videos import make_video, number_of, picture, probe, until
 
@@ -293,5 +294,5 @@ def test_backoff_doubles_up_to_its_cap_with_jitter() -> None:
 
 
 def test_a_uri_without_host() -> None:
-    with pytest.raises(SourceError, match="expected rtsp://host"):
+    with pytest.raises(SourceError, match=r"expected rtsp://\[user:password@\]host"):
         RtspSource("door", "rtsp:///live")

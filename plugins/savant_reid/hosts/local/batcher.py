@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
@@ -61,8 +62,10 @@ class Batcher:
     def close(self) -> None:
         """Stops all sources; may be called twice."""
         self._stopping = True
-        for source in self._sources:
-            source.stop()
+        # All at once: one camera that cannot be reached takes its time to let go, and there may be many of them.
+        with ThreadPoolExecutor(len(self._sources), "stop-camera") as threads:
+            for done in [threads.submit(source.stop) for source in self._sources]:
+                done.result()
 
     def __iter__(self) -> Iterator[list[Frame]]:
         """Starts the sources where `start` was not called before, and stops them at the end."""

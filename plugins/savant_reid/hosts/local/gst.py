@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import itertools
 from dataclasses import dataclass
@@ -18,7 +19,22 @@ APT_COMMAND = (
     "gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly "
     "gstreamer1.0-libav"
 )
+# Where Debian and Ubuntu keep the elements that are missing most often.
+_PACKAGES = {
+    **dict.fromkeys(("appsrc", "appsink", "videoconvert"), "gstreamer1.0-plugins-base"),
+    **dict.fromkeys(("rtph264pay", "rtpbin", "multiudpsink", "udpsrc", "mp4mux"), "gstreamer1.0-plugins-good"),
+    "h264parse": "gstreamer1.0-plugins-bad",
+    "x264enc": "gstreamer1.0-plugins-ugly",
+}
 SECOND_NS = 1_000_000_000
+
+
+class Cause(enum.Enum):
+    """Of an error: what somebody does something else about."""
+
+    REFUSED = "refused"  # wrong user or password, or none given
+    NOT_FOUND = "not found"
+    OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -67,7 +83,7 @@ def make(factory: str, **properties: Any) -> Any:
     """A new element with properties (underscores for dashes). Raises SavantReidError if the plugin is missing."""
     element = bindings().Gst.ElementFactory.make(factory, None)
     if element is None:
-        raise SavantReidError(_missing(f"GStreamer has no element {factory!r}"))
+        raise _no_element(factory)
     for name, value in properties.items():
         # By name and as text where it is text: enums such as speed-preset take their nicks only through this call.
         if isinstance(value, str):
@@ -75,6 +91,13 @@ def make(factory: str, **properties: Any) -> Any:
         else:
             element.set_property(name.replace("_", "-"), value)
     return element
+
+
+def require(*factories: str) -> None:
+    """Raises SavantReidError for the first element whose plugin is missing."""
+    for factory in factories:
+        if bindings().Gst.ElementFactory.find(factory) is None:
+            raise _no_element(factory)
 
 
 def chain(pipeline: Any, *elements: Any) -> None:
@@ -92,9 +115,21 @@ def error_text(message: Any) -> str:
     text = str(error.message).strip()
     detail = (debug or "").strip().splitlines()
     # The last line of the debug text is the cause ("gst_rtspsrc_retrieve_sdp: Failed to connect. (Not found)").
-    if detail and detail[-1] not in text:
-        text = f"{text} ({detail[-1].strip()})"
+    last = detail[-1].strip() if detail else ""
+    if last.startswith(text):
+        text = last
+    elif last and last not in text:
+        text = f"{text} ({last})"
     return redact(text)
+
+
+def error_cause(message: Any) -> Cause:
+    error, _ = message.parse_error()
+    codes = bindings().Gst.ResourceError
+    for code, cause in ((codes.NOT_AUTHORIZED, Cause.REFUSED), (codes.NOT_FOUND, Cause.NOT_FOUND)):
+        if error.matches(codes.quark(), code):
+            return cause
+    return Cause.OTHER
 
 
 def to_array(sample: Any) -> NDArray[np.uint8]:
@@ -137,6 +172,12 @@ def bgr_caps(width_px: int, height_px: int, fps: float) -> Any:
     return bindings().Gst.Caps.from_string(
         f"video/x-raw,format=BGR,width={width_px},height={height_px},framerate={millihertz}/1000"
     )
+
+
+def _no_element(factory: str) -> SavantReidError:
+    package = _PACKAGES.get(factory)
+    what = f"GStreamer has no element {factory!r}" + (f" (it is in {package})" if package else "")
+    return SavantReidError(_missing(what))
 
 
 def _missing(what: str) -> str:
