@@ -56,6 +56,12 @@ main.add_command(topology_group)
 @click.option("--zmq", metavar="ADDRESS", help="Publish metadata as JSON over ZeroMQ: tcp://HOST:PORT or ipc://PATH.")
 @click.option("--kafka", metavar="BROKERS", help="Send metadata as JSON to Kafka: HOST:PORT[,HOST:PORT…].")
 @click.option("--kafka-config", type=click.Path(path_type=Path), help="YAML: topics, spool, librdkafka's properties.")
+@click.option(
+    "--mqtt",
+    metavar="ADDRESS",
+    help="Publish identity events over MQTT in ONVIF's words: mqtt[s]://[USER@]HOST[:PORT]/PREFIX.",
+)
+@click.option("--mqtt-config", type=click.Path(path_type=Path), help="YAML: frames too, password file, certificates.")
 @metrics_options
 @log_format_option
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the module.")
@@ -72,6 +78,8 @@ def run_command(
     zmq: str | None,
     kafka: str | None,
     kafka_config: Path | None,
+    mqtt: str | None,
+    mqtt_config: Path | None,
     metrics_port: int | None,
     metrics_host: str,
     stall_seconds: float,
@@ -98,6 +106,8 @@ def run_command(
                 kafka,
                 kafka_config,
                 metrics=metrics_request(metrics_port, metrics_host, stall_seconds),
+                mqtt=mqtt,
+                mqtt_config=mqtt_config,
             )
             metrics = run(request)
     _conclude(out, metrics, as_json)

@@ -26,8 +26,11 @@ from savant_reid.run_results import identity_metrics, score_run
 from savant_reid.sinks.folder_sink import open_run_sinks
 from savant_reid.sinks.frames import FrameLines
 from savant_reid.sinks.kafka import SPOOL_FOLDER, KafkaSink
+from savant_reid.sinks.kafka_messages import new_run_name
 from savant_reid.sinks.kafka_settings import load_kafka_settings
 from savant_reid.sinks.metrics import write_metrics
+from savant_reid.sinks.mqtt import MqttSink
+from savant_reid.sinks.mqtt_settings import load_mqtt_settings
 from savant_reid.sinks.run_folder import METRICS, SITE, check_inputs, prepare_run_folder
 from savant_reid.sinks.zeromq import ZeroMqSink
 from savant_reid.site import Site
@@ -40,6 +43,7 @@ class RunRequest:
     """sources: (camera, uri) pairs; none takes those of the site file. site: the site file; by default that of the
     module (see run_inputs.choose_site). truth: to score the result against.
     zmq: address for metadata, see ZeroMqSink. kafka: brokers for metadata, see KafkaSink; kafka_config: its settings.
+    mqtt: address of a broker for metadata in ONVIF's words, see MqttSink; mqtt_config: its settings.
     metrics: where to serve metrics and health while the run lasts."""
 
     module: Path
@@ -55,6 +59,8 @@ class RunRequest:
     kafka: str | None = None
     kafka_config: Path | None = None
     metrics: MetricsRequest | None = None
+    mqtt: str | None = None
+    mqtt_config: Path | None = None
 
 
 def run(request: RunRequest) -> dict[str, Any]:
@@ -93,7 +99,7 @@ def run(request: RunRequest) -> dict[str, Any]:
         )
         result = run_host(host_run)
         metrics = _metrics(result, site, module, started, shared.resolver_for(site_copy))
-    for name in ("zeromq", "kafka"):
+    for name in ("zeromq", "kafka", "mqtt"):
         metrics[name] = published[name].metrics() if name in published else None
     if truth is not None and not result.stopped:
         metrics["scores"] = score_run(truth, request.out)
@@ -102,13 +108,17 @@ def run(request: RunRequest) -> dict[str, Any]:
     return metrics
 
 
-def _published(request: RunRequest, lines: FrameLines) -> Iterator[tuple[str, ZeroMqSink | KafkaSink]]:
+def _published(request: RunRequest, lines: FrameLines) -> Iterator[tuple[str, ZeroMqSink | KafkaSink | MqttSink]]:
     """The sinks that are no files, by their names in metrics.json."""
+    name = new_run_name(datetime.now(timezone.utc))
     if request.zmq:
         yield "zeromq", ZeroMqSink(request.zmq, lines)
     if request.kafka:
         settings = load_kafka_settings(request.kafka_config) if request.kafka_config else None
-        yield "kafka", KafkaSink(request.kafka, lines, request.out / SPOOL_FOLDER, settings)
+        yield "kafka", KafkaSink(request.kafka, lines, request.out / SPOOL_FOLDER, settings, name)
+    if request.mqtt:
+        mqtt_settings = load_mqtt_settings(request.mqtt_config) if request.mqtt_config else None
+        yield "mqtt", MqttSink(request.mqtt, lines.site, mqtt_settings, name)
 
 
 def _metrics(result: HostResult, site: Site, module: Module, started: datetime, resolver: Any) -> dict[str, Any]:
