@@ -54,6 +54,8 @@ main.add_command(topology_group)
 )
 @click.option("--rtsp-port", default=8554, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--zmq", metavar="ADDRESS", help="Publish metadata as JSON over ZeroMQ: tcp://HOST:PORT or ipc://PATH.")
+@click.option("--savant-zmq", metavar="ADDRESS", help="Send metadata in Savant's protocol: pub+bind:tcp://HOST:PORT …")
+@click.option("--savant-protocol", metavar="VERSION", help="The protocol's version that Savant's readers expect.")
 @click.option("--kafka", metavar="BROKERS", help="Send metadata as JSON to Kafka: HOST:PORT[,HOST:PORT…].")
 @click.option("--kafka-config", type=click.Path(path_type=Path), help="YAML: topics, spool, librdkafka's properties.")
 @click.option(
@@ -76,6 +78,8 @@ def run_command(
     serve_rtsp: bool,
     rtsp_port: int,
     zmq: str | None,
+    savant_zmq: str | None,
+    savant_protocol: str | None,
     kafka: str | None,
     kafka_config: Path | None,
     mqtt: str | None,
@@ -108,6 +112,8 @@ def run_command(
                 metrics=metrics_request(metrics_port, metrics_host, stall_seconds),
                 mqtt=mqtt,
                 mqtt_config=mqtt_config,
+                savant_zmq=savant_zmq,
+                savant_protocol=savant_protocol,
             )
             metrics = run(request)
     _conclude(out, metrics, as_json)

@@ -13,9 +13,10 @@ from typing import Any
 from savant_reid.camera_names import check_camera_names
 from savant_reid.evaluation.tracks import read_tracks
 from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
 from savant_reid.hosts.local.host import HostResult, HostRun, run_host
 from savant_reid.hosts.local.module_config import Module, load_module
-from savant_reid.hosts.local.sources import open_sources
+from savant_reid.hosts.local.sources import CameraStats, open_sources
 from savant_reid.monitoring.monitor import Monitor
 from savant_reid.monitoring.watch import MetricsRequest, Watch
 from savant_reid.process_memory import peak_mib
@@ -32,6 +33,7 @@ from savant_reid.sinks.metrics import write_metrics
 from savant_reid.sinks.mqtt import MqttSink
 from savant_reid.sinks.mqtt_settings import load_mqtt_settings
 from savant_reid.sinks.run_folder import METRICS, SITE, check_inputs, prepare_run_folder
+from savant_reid.sinks.savant import SavantSink
 from savant_reid.sinks.zeromq import ZeroMqSink
 from savant_reid.site import Site
 from savant_reid.site_learned import load_learned
@@ -43,6 +45,7 @@ class RunRequest:
     """sources: (camera, uri) pairs; none takes those of the site file. site: the site file; by default that of the
     module (see run_inputs.choose_site). truth: to score the result against.
     zmq: address for metadata, see ZeroMqSink. kafka: brokers for metadata, see KafkaSink; kafka_config: its settings.
+    savant_zmq: address for metadata in Savant's protocol, see SavantSink; savant_protocol: the version it announces.
     mqtt: address of a broker for metadata in ONVIF's words, see MqttSink; mqtt_config: its settings.
     metrics: where to serve metrics and health while the run lasts."""
 
@@ -61,6 +64,8 @@ class RunRequest:
     metrics: MetricsRequest | None = None
     mqtt: str | None = None
     mqtt_config: Path | None = None
+    savant_zmq: str | None = None
+    savant_protocol: str | None = None
 
 
 def run(request: RunRequest) -> dict[str, Any]:
@@ -79,14 +84,17 @@ def run(request: RunRequest) -> dict[str, Any]:
     started = datetime.now(timezone.utc)
     shared.forget(site_copy)
     lines = FrameLines(site.site)
+    sources = open_sources(pairs, realtime=request.serve_rtsp_port is not None)
+    stats = {source.camera: source.stats for source in sources}
     with ExitStack() as stack:
         stack.callback(shared.forget, site_copy)
         # Here, before anything is written: an address that cannot be used must not cost the run that is there.
-        published = {name: stack.enter_context(closing(sink)) for name, sink in _published(request, lines)}
+        found = _published(request, lines, stats)
+        published = {name: stack.enter_context(closing(sink)) for name, sink in found}
         watch = stack.enter_context(closing(Watch(request.metrics))) if request.metrics else None
         host_run = HostRun(
             module=module,
-            sources=open_sources(pairs, realtime=request.serve_rtsp_port is not None),
+            sources=sources,
             out=request.out,
             prepare=lambda: prepare_run_folder(request.out, request.force, copies),
             sinks=lambda model: open_run_sinks(
@@ -99,7 +107,7 @@ def run(request: RunRequest) -> dict[str, Any]:
         )
         result = run_host(host_run)
         metrics = _metrics(result, site, module, started, shared.resolver_for(site_copy))
-    for name in ("zeromq", "kafka", "mqtt"):
+    for name in ("zeromq", "savant", "kafka", "mqtt"):
         metrics[name] = published[name].metrics() if name in published else None
     if truth is not None and not result.stopped:
         metrics["scores"] = score_run(truth, request.out)
@@ -108,17 +116,25 @@ def run(request: RunRequest) -> dict[str, Any]:
     return metrics
 
 
-def _published(request: RunRequest, lines: FrameLines) -> Iterator[tuple[str, ZeroMqSink | KafkaSink | MqttSink]]:
-    """The sinks that are no files, by their names in metrics.json."""
+def _published(
+    request: RunRequest, lines: FrameLines, stats: Mapping[str, CameraStats]
+) -> Iterator[tuple[str, ZeroMqSink | SavantSink | KafkaSink | MqttSink]]:
+    """The sinks that are no files, by their names in metrics.json. stats: know each camera's frames per second."""
     name = new_run_name(datetime.now(timezone.utc))
     if request.zmq:
         yield "zeromq", ZeroMqSink(request.zmq, lines)
+    if request.savant_zmq:
+        yield "savant", SavantSink(request.savant_zmq, lines.site, request.savant_protocol, _rate_of(stats))
     if request.kafka:
         settings = load_kafka_settings(request.kafka_config) if request.kafka_config else None
         yield "kafka", KafkaSink(request.kafka, lines, request.out / SPOOL_FOLDER, settings, name)
     if request.mqtt:
         mqtt_settings = load_mqtt_settings(request.mqtt_config) if request.mqtt_config else None
         yield "mqtt", MqttSink(request.mqtt, lines.site, mqtt_settings, name)
+
+
+def _rate_of(stats: Mapping[str, CameraStats]) -> Callable[[str], float]:
+    return lambda camera: stats[camera].fps or DEFAULT_FPS
 
 
 def _metrics(result: HostResult, site: Site, module: Module, started: datetime, resolver: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from savant_reid.hosts.local.rtsp_server import RtspServer
 from savant_reid.hosts.local.sources import Source
 from savant_reid.interrupts import stop_on_signal
 from savant_reid.monitoring.monitor import Monitor
-from savant_reid.records import FrameRecord, Sink
+from savant_reid.records import FrameRecord, Sink, StreamSink
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +86,7 @@ def run_host(run: HostRun) -> HostResult:
         stack.callback(sink.close)
         run.monitor.begin(run.sources, pipeline.elements(), [sink], pipeline.watch.seconds)
         counts: Counter[str] = Counter()
+        written: Counter[str] = Counter()
         times: list[int] = []
         stopped = threading.Event()
 
@@ -101,6 +102,8 @@ def run_host(run: HostRun) -> HostResult:
                     sink.write_events(events)
                     for frame in frames:
                         sink.write_frame(FrameRecord(frame.index, frame.sightings(), frame.decisions))
+                    written.update(frame.camera for frame in frames)
+                    _end_sources(run.sources, written, sink)
                 run.monitor.decided(frames)
                 _count(frames, counts)
                 times = [min(times[:1] + [f.time_ns for f in frames]), max(times[1:] + [f.time_ns for f in frames])]
@@ -157,6 +160,14 @@ def _outputs(run: HostRun, pipeline: Pipeline, rtsp: RtspServer | None, stack: E
     outputs = OverlayOutputs(run.out, draw_func, stats, pipeline.watch, rtsp)
     stack.callback(outputs.close)
     return outputs
+
+
+def _end_sources(sources: Sequence[Source], written: Mapping[str, int], sink: Sink) -> None:
+    """Tells of those whose last frame has been written; frames of others may still be on their way."""
+    if isinstance(sink, StreamSink):
+        for source in sources:
+            if source.ended and written[source.camera] == source.stats.frames:
+                sink.end_source(source.camera)
 
 
 def _count(frames: Sequence[Frame], counts: Counter[str]) -> None:
