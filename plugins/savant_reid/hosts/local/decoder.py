@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from savant_reid.hosts.local import gst
 QUEUE_FRAMES = 3
 # While waiting for a picture, the bus is looked at this often.
 _SLICE_NS = 50_000_000
+# Streams that renew their picture bit by bit have no keyframes: what comes after this time is decoded in any case.
+_KEYFRAME_SECONDS = 20.0
 
 
 class StreamError(Exception):
@@ -45,11 +48,33 @@ class Packet:
     number: int
 
 
+class _Gate:
+    """Keeps from a decoder what comes before the first keyframe: it would make grey ghosts of it."""
+
+    def __init__(self) -> None:
+        gst_ = gst.bindings().Gst
+        self._drop, self._pass = gst_.PadProbeReturn.DROP, gst_.PadProbeReturn.REMOVE
+        self._delta = gst_.BufferFlags.DELTA_UNIT
+        self._kind = gst_.PadProbeType.BUFFER
+        self._opens_at = time.monotonic() + _KEYFRAME_SECONDS
+        self.kept = 0
+
+    def stand_before(self, decoder: Any) -> None:
+        decoder.get_static_pad("sink").add_probe(self._kind, self._look)
+
+    def _look(self, _pad: Any, info: Any) -> Any:
+        if not info.get_buffer().has_flags(self._delta) or time.monotonic() > self._opens_at:
+            return self._pass
+        self.kept += 1
+        return self._drop
+
+
 class _Found:
     """What came out of the streams: written by GStreamer's threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, gate: _Gate | None) -> None:
         self.no_video = False
+        self.gate = gate
         self.depayloader: Any = None
         self.jitter_buffer: Any = None
 
@@ -63,6 +88,8 @@ class _Found:
         kind = factory.get_metadata("klass")
         if "Decoder" in kind and "Video" in kind:
             _limit_threads(element)
+            if self.gate is not None:
+                self.gate.stand_before(element)
         elif "Depayloader" in kind and element.find_property("stats") is not None:
             self.depayloader = element
         elif factory.get_name() == "rtpjitterbuffer":
@@ -73,18 +100,27 @@ class Decoder:
     """Decodes the first video stream of a URI.
 
     realtime: hand pictures out at the pace of their time stamps, not as fast as they are taken.
+    from_keyframe: leave out what comes before the first keyframe, as of a stream that is joined in its midst.
     on_source: is called with the source element (rtspsrc, filesrc) before it starts.
     decode_errors: pictures that the decoder gave up or marked as damaged. fps: as the stream says, 0 where it does not.
     """
 
-    def __init__(self, uri: str, *, realtime: bool = False, on_source: Callable[[Any], None] | None = None) -> None:
+    def __init__(
+        self,
+        uri: str,
+        *,
+        realtime: bool = False,
+        from_keyframe: bool = False,
+        on_source: Callable[[Any], None] | None = None,
+    ) -> None:
         self._gst = gst.bindings().Gst
         self.ended = False
         self.fps = 0.0
         self.decode_errors = 0
         self._error = ""
         self._cause = gst.Cause.OTHER
-        self._found = _Found()
+        self._lost_at_first: int | None = None
+        self._found = _Found(_Gate() if from_keyframe else None)
         self._pipeline = self._gst.Pipeline.new(None)
         self._build(uri, realtime, on_source)
 
@@ -141,14 +177,22 @@ class Decoder:
         if self._found.depayloader is None:
             return None
         stats = self._found.depayloader.get_property("stats")
-        clock_rate = stats.get_value("clock_rate")
-        return Packet(stats.get_value("timestamp"), clock_rate, stats.get_value("seqnum")) if clock_rate else None
+        packet = Packet(stats.get_value("timestamp"), stats.get_value("clock_rate"), stats.get_value("seqnum"))
+        return packet if packet.clock_rate and (packet.rtp_time or packet.number) else None
+
+    def left_out(self) -> int:
+        """Pictures before the first keyframe."""
+        return self._found.gate.kept if self._found.gate else 0
 
     def packets_lost(self) -> int:
-        """RTP packets that did not come in time."""
+        """RTP packets that did not come in time, since the first one that did."""
         if self._found.jitter_buffer is None:
             return 0
-        return int(self._found.jitter_buffer.get_property("stats").get_value("num-lost"))
+        stats = self._found.jitter_buffer.get_property("stats")
+        lost = int(stats.get_value("num-lost"))
+        if self._lost_at_first is None and stats.get_value("num-pushed"):
+            self._lost_at_first = lost
+        return lost - (lost if self._lost_at_first is None else self._lost_at_first)
 
     def close(self) -> None:
         """Stops decoding and frees everything; may be called twice."""

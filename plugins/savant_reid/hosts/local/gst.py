@@ -66,6 +66,20 @@ def bindings() -> Bindings:
 
 
 @functools.cache
+def rtsp_bindings() -> Any:
+    """The module GstRtsp. Raises SavantReidError with the apt command where it is missing."""
+    bindings()
+    try:
+        import gi
+
+        gi.require_version("GstRtsp", "1.0")
+        from gi.repository import GstRtsp
+    except (ImportError, ValueError) as error:
+        raise SavantReidError(_missing(f"GStreamer's RTSP library cannot be loaded ({error})")) from error
+    return GstRtsp
+
+
+@functools.cache
 def rtsp_server_bindings() -> Any:
     """The module GstRtspServer. Raises SavantReidError with the apt command where it is missing."""
     bindings()

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from savant_reid.hosts.local import gst
@@ -14,6 +15,7 @@ from savant_reid.hosts.local.decoder import Decoder, Packet, Picture, StreamErro
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.retries import PROVEN_SECONDS, Retries, Waits
 from savant_reid.hosts.local.rtsp_address import parse_address
+from savant_reid.hosts.local.rtsp_session import FirstVideo, OneLogin
 from savant_reid.hosts.local.sources import CameraStats
 from savant_reid.hosts.local.stream_time import StreamTime
 from savant_reid.hosts.local.wall_clock import WallClock
@@ -86,7 +88,7 @@ class RtspSource:
         return self._connected
 
     def start(self) -> None:
-        gst.bindings()
+        gst.rtsp_bindings()
         self._thread = threading.Thread(target=self._run, name=f"rtsp-{self.camera}", daemon=True)
         self._thread.start()
 
@@ -131,7 +133,7 @@ class RtspSource:
         """Reads one connection until it breaks, and says why it did."""
         decoder: Decoder | None = None
         try:
-            decoder = Decoder(self._address.uri, on_source=self._set_up)
+            decoder = Decoder(self._address.uri, from_keyframe=True, on_source=self._set_up)
             decoder.start()
             return self._pump(decoder), gst.Cause.OTHER
         except StreamError as error:
@@ -145,15 +147,14 @@ class RtspSource:
                 decoder.close()
 
     def _pump(self, decoder: Decoder) -> str:
-        errors_before, lost_before = self.stats.decode_errors, self.stats.packets_lost
+        before_all = replace(self.stats, drops=dict(self.stats.drops))
         picture_at = packet_at = time.monotonic()
         packet: Packet | None = None
         self._stream_time.restart()
         while not self._stopping.is_set():
             picture = decoder.pull(_PULL_SECONDS)
             now = time.monotonic()
-            self.stats.decode_errors = errors_before + decoder.decode_errors
-            self.stats.packets_lost = lost_before + decoder.packets_lost()
+            self._count(before_all, decoder)
             packet, before = decoder.packet(), packet
             if packet is not None and packet != before:
                 packet_at = now
@@ -168,6 +169,13 @@ class RtspSource:
             elif now - picture_at > PATIENCE * self._stall_seconds:
                 return f"no picture could be decoded for {PATIENCE * self._stall_seconds:g} s, though packets came"
         return "stopped"
+
+    def _count(self, before: CameraStats, decoder: Decoder) -> None:
+        """What this connection has counted so far, added to what was counted before it."""
+        self.stats.decode_errors = before.decode_errors + decoder.decode_errors
+        self.stats.packets_lost = before.packets_lost + decoder.packets_lost()
+        if decoder.left_out():
+            self.stats.drops["no_keyframe"] = before.drops.get("no_keyframe", 0) + decoder.left_out()
 
     def _read_time(self, packet: Packet, now_seconds: float) -> None:
         if self._stream_time.read(packet.rtp_time, packet.clock_rate, now_seconds):
@@ -217,16 +225,6 @@ class RtspSource:
             if value is not None:
                 source.set_property(name, value)
         gst.bindings().Gst.util_set_object_arg(source, "protocols", self._address.transport)
-        source.connect("select-stream", _FirstVideo().wants)
-
-
-class _FirstVideo:
-    """Sound, metadata and further videos of a camera are not asked for."""
-
-    def __init__(self) -> None:
-        self._number: int | None = None
-
-    def wants(self, _source: Any, number: int, caps: Any) -> bool:
-        if self._number is None and caps.get_structure(0)["media"] == "video":
-            self._number = number
-        return number == self._number
+        source.connect("select-stream", FirstVideo().wants)
+        if self._address.user is not None:
+            source.connect("before-send", OneLogin(self._address.user).sending)
