@@ -16,6 +16,7 @@ from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
 from savant_reid.hosts.local.host import HostResult, HostRun, run_host
 from savant_reid.hosts.local.module_config import Module, load_module
+from savant_reid.hosts.local.rtsp_server import RtspRequest
 from savant_reid.hosts.local.sources import CameraStats, open_sources
 from savant_reid.monitoring.monitor import Monitor
 from savant_reid.monitoring.watch import MetricsRequest, Watch
@@ -47,7 +48,8 @@ class RunRequest:
     zmq: address for metadata, see ZeroMqSink. kafka: brokers for metadata, see KafkaSink; kafka_config: its settings.
     savant_zmq: address for metadata in Savant's protocol, see SavantSink; savant_protocol: the version it announces.
     mqtt: address of a broker for metadata in ONVIF's words, see MqttSink; mqtt_config: its settings.
-    metrics: where to serve metrics and health while the run lasts."""
+    metrics: where to serve metrics and health while the run lasts. rtsp: where to serve the overlays, to whom.
+    videos: write the overlays as files."""
 
     module: Path
     out: Path
@@ -55,13 +57,14 @@ class RunRequest:
     site: Path | None = None
     truth: Path | None = None
     force: bool = False
-    serve_rtsp_port: int | None = None
+    rtsp: RtspRequest | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[Sequence[Frame]], None] = lambda _: None
     zmq: str | None = None
     kafka: str | None = None
     kafka_config: Path | None = None
     metrics: MetricsRequest | None = None
+    videos: bool = True
     mqtt: str | None = None
     mqtt_config: Path | None = None
     savant_zmq: str | None = None
@@ -84,7 +87,7 @@ def run(request: RunRequest) -> dict[str, Any]:
     started = datetime.now(timezone.utc)
     shared.forget(site_copy)
     lines = FrameLines(site.site)
-    sources = open_sources(pairs, realtime=request.serve_rtsp_port is not None)
+    sources = open_sources(pairs, realtime=request.rtsp is not None)
     stats = {source.camera: source.stats for source in sources}
     with ExitStack() as stack:
         stack.callback(shared.forget, site_copy)
@@ -101,7 +104,8 @@ def run(request: RunRequest) -> dict[str, Any]:
                 request.out, site.site, model, lines=lines, more=list(published.values())
             ),
             accept=lambda model: (load_enrolment(site, model), load_learned(site, model)),
-            serve_rtsp_port=request.serve_rtsp_port,
+            rtsp=request.rtsp,
+            videos=request.videos,
             progress=request.progress,
             monitor=watch.monitor if watch else Monitor(),
         )
@@ -156,6 +160,7 @@ def _metrics(result: HostResult, site: Site, module: Module, started: datetime, 
         "stages": stages,
         "outside_share": _outside_share(result),
         "cameras": result.cameras,
+        "rtsp": result.rtsp,
         "identity": identity_metrics(resolver, embeddings, person_seconds, result.shared_ids_in_frame),
         "scores": None,
         "peak_memory_mb": peak_mib(),
