@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 # Sent and not yet answered for. MQTT 3.1.1 has no bound; brokers begin to hold back at a few hundred.
 _IN_FLIGHT = 100
 _IDLE_SECONDS = 1.0
+# Messages are taken together this often: a thread that wakes for each would take the interpreter from the pipeline.
+_GATHER_SECONDS = 0.01
 _COUNTED = ("delivered", "waiting", "refused", "dropped")
 FIGURES = (
     *(f"{kind}_{what}" for kind in ("frames", "events") for what in _COUNTED),
@@ -133,7 +135,8 @@ class MqttSink:
         """The sink's thread: all but the handing over."""
         give_up_at = None
         while give_up_at is None or ((len(self._outbox) or self._in_flight) and time.monotonic() < give_up_at):
-            self._wake.wait(_IDLE_SECONDS if give_up_at is None else 0.05)
+            self._wake.wait(_GATHER_SECONDS if self._in_flight or give_up_at is not None else _IDLE_SECONDS)
+            self._closing.wait(_GATHER_SECONDS)
             self._wake.clear()
             if give_up_at is None and self._closing.is_set():
                 give_up_at = time.monotonic() + self._settings.close_seconds

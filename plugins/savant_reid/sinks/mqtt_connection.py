@@ -29,9 +29,9 @@ _SPARE_IN_FLIGHT = 10
 class MqttConnection:
     """One client of one run.
 
-    connected, connections: whether the broker has taken us, and how often it has. acknowledged: numbers of messages
-    that the broker has answered for, since they were last taken from here. on_change is called, from paho's thread,
-    when any of these has changed.
+    connected, connections: whether the broker has taken us, and how often it has; on_change is called, from paho's
+    thread, when these have changed. acknowledged: numbers of messages that the broker has answered for, since they were
+    last taken from here.
     """
 
     def __init__(
@@ -115,7 +115,6 @@ class MqttConnection:
 
     def _on_publish(self, _client: Any, _userdata: Any, number: int, _reason: Any, _properties: Any) -> None:
         self.acknowledged.append(number)
-        self._on_change()
 
     def _tell(self, why: str) -> None:
         """Once for each reason, not for each attempt."""
