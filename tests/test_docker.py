@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 
 from savant_reid.monitoring.table import DEEPSTREAM_COUNTERS, LOCAL, exposed_names
 from savant_reid.pyfuncs.identify import Identify
-from savant_reid.sinks import kafka, mqtt
+from savant_reid.sinks import kafka, mqtt, savant
 from savant_reid.site import load_site
 
 ROOT = Path(__file__).parents[1]
@@ -346,7 +346,7 @@ def figure_names() -> dict[str, set[str]]:
     identify = Identify(site=str(DOCKER / "site" / "site.yml"), embedding_model="person_reid")
     by_camera = identify.camera_figures()
     assert set(by_camera) == set(load_site(DOCKER / "site" / "site.yml").cameras)
-    sinks = {"frames", "events", "overruns", *kafka.FIGURES, *mqtt.FIGURES}
+    sinks = {"frames", "events", "refused", "overruns", *kafka.FIGURES, *mqtt.FIGURES, *savant.FIGURES}
     return {
         "reid_figure": set(identify.figures()),
         "reid_camera_figure": set().union(*by_camera.values()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -368,3 +369,17 @@ def test_another_savant_rs_that_cannot_be_used_is_named(open_sink, monkeypatch):
     monkeypatch.setitem(sys.modules, "savant_rs.utils.serialization", ModuleType("other"))
     with pytest.raises(SavantReidError, match=r"needs savant-rs 0\.3\.0, found another one: .*save_message_to_bytes"):
         open_sink()
+
+
+def test_the_example_of_the_documents_hears(open_sink, tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "metadata.md").read_text()
+    [example] = [one for one in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "savant_rs" in one]
+    address = f"ipc://{tmp_path}/out.ipc"
+    sink = open_sink(f"pub+bind:{address}")
+    example = example.replace("tcp://127.0.0.1:5558", address)
+    with subprocess.Popen([sys.executable, "-c", example], stdout=subprocess.PIPE, text=True) as reader:
+        while reader.poll() is None:
+            sink.write_frame(frame(3, {7: 3}, camera="entrance"))
+            time.sleep(0.02)
+        assert reader.stdout is not None
+        assert reader.stdout.read() == "entrance 300000000 7 3\n"

@@ -180,7 +180,7 @@ def test_a_sink_can_connect_to_whoever_gathers(open_sink):
 
 def test_the_example_of_the_documents_hears(open_sink):
     page = Path(__file__).parents[2] / "docs" / "metadata.md"
-    [example] = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    [example] = [one for one in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL) if "SUB)" in one]
     sink = open_sink()
     example = example.replace("tcp://127.0.0.1:5557", sink.address.partition("+bind:")[2])
     with subprocess.Popen([sys.executable, "-c", example], stdout=subprocess.PIPE, text=True) as reader:
