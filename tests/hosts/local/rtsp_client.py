@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import socket
 import struct
+import subprocess
 from collections.abc import Iterator
 from types import TracebackType
+
+from savant_reid.hosts.local.rtsp_server import RtspServer
 
 SPS, PPS, KEY, PLAIN = 7, 8, 5, 1
 AGGREGATE, FRAGMENT = 24, 28
@@ -102,3 +106,16 @@ class RawClient:
         if not more:
             raise ConnectionError("the server has closed the connection")
         return more
+
+
+def figures(server: RtspServer, mount: str = "door") -> dict[str, float]:
+    return dict(server.streams[mount].figures())
+
+
+def read_by_ffmpeg(url: str, transport: str) -> subprocess.Popen[bytes]:
+    command = ["ffmpeg", "-v", "quiet", "-rtsp_transport", transport, "-i", url, "-f", "null", "-"]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+
+def basic(login: str) -> str:
+    return f"Authorization: Basic {base64.b64encode(login.encode()).decode()}\r\n"

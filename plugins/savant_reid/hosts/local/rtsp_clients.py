@@ -57,7 +57,7 @@ class RtspClients:
         self.refused = 0
         self.logins_failed = 0
         self._stream_of, self._stream_at = stream_of, stream_at
-        self._stall_seconds = stall_seconds
+        self.stall_seconds = stall_seconds
         self._rtsp = gst.rtsp_server_bindings()
         self._lock = threading.Lock()
         self._clients: dict[Any, _Client] = {}
@@ -83,11 +83,11 @@ class RtspClients:
         client.connect("pre-describe-request", self._describe)
         client.connect("play-request", self._play)
         with self._lock:
-            full = len(self._clients) >= MOST_CLIENTS
-            idle = next((other for other in self._clients.values() if full and not any(self._playing(other))), None)
+            others = list(self._clients.values())
             self._clients[client] = one
-        if full:
-            self._refuse(idle or one)
+        if len(others) >= MOST_CLIENTS:
+            idle = (other for other in others if not session_medias(other.client.session_filter))
+            self._refuse(next(idle, one))
 
     def check(self) -> None:
         """Every second or so, from the server's thread: sends those away who take nothing of what they asked for."""
@@ -100,7 +100,7 @@ class RtspClients:
             acked = _acked_bytes(one.socket)
             if acked is None or not streams or acked != one.acked or encoded == one.encoded:
                 one.acked, one.encoded, one.since = acked or 0, encoded, now
-            elif now - one.since >= self._stall_seconds:
+            elif now - one.since >= self.stall_seconds:
                 for stream in streams:
                     stream.clients_dropped += 1
                 log.warning(
