@@ -18,6 +18,7 @@ from savant_reid.hosts.local.host import HostResult, HostRun, run_host
 from savant_reid.hosts.local.module_config import Module, load_module
 from savant_reid.hosts.local.rtsp_server import RtspRequest
 from savant_reid.hosts.local.sources import CameraStats, open_sources
+from savant_reid.hosts.local.wall_clock import WallClock
 from savant_reid.monitoring.monitor import Monitor
 from savant_reid.monitoring.watch import MetricsRequest, Watch
 from savant_reid.process_memory import peak_mib
@@ -87,14 +88,15 @@ def run(request: RunRequest) -> dict[str, Any]:
     started = datetime.now(timezone.utc)
     shared.forget(site_copy)
     lines = FrameLines(site.site)
-    sources = open_sources(pairs, realtime=request.rtsp is not None)
+    clock = WallClock()
+    sources = open_sources(pairs, realtime=request.rtsp is not None, clock=clock)
     stats = {source.camera: source.stats for source in sources}
     with ExitStack() as stack:
         stack.callback(shared.forget, site_copy)
         # Here, before anything is written: an address that cannot be used must not cost the run that is there.
         found = _published(request, lines, stats)
         published = {name: stack.enter_context(closing(sink)) for name, sink in found}
-        watch = stack.enter_context(closing(Watch(request.metrics))) if request.metrics else None
+        watch = stack.enter_context(closing(Watch(request.metrics, clock))) if request.metrics else None
         host_run = HostRun(
             module=module,
             sources=sources,

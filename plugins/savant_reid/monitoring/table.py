@@ -62,6 +62,9 @@ LOCAL_COUNTERS: Table = MappingProxyType(
         "reid_decode_errors": Metric("Damaged pictures, and streams that broke in the middle", ("source_id",)),
         "reid_connection_errors": Metric("Attempts to connect that failed, and streams that broke", ("source_id",)),
         "reid_reconnects": Metric("Streams that came back", ("source_id",)),
+        "reid_packets_lost": Metric("Packets of RTP that did not come in time", ("source_id",)),
+        "reid_stream_jumps": Metric("Times that a camera's own time stamps leapt or went back", ("source_id",)),
+        "reid_clock_steps": Metric("Times that this machine's clock was set, by more than a second", ()),
         "reid_series_refused": Metric("Values left out: their metric has too many series", ("metric",)),
     }
 )

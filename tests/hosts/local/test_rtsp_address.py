@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from savant_reid.errors import SourceError
-from savant_reid.hosts.local.rtsp_address import is_rtsp, keeps_no_secret, parse_address
+from savant_reid.hosts.local.rtsp_address import is_rtsp, parse_address
+from savant_reid.redaction import keep_no_secret
 
 NVR = "nvr.shop.lan:554/live"
 
@@ -86,9 +87,9 @@ def test_nothing_secret_is_shown_or_kept() -> None:
     assert address.scrub(f"cannot open {address.uri} as {address.user} s3/cret s3%2Fcret") == (
         "cannot open rtsp://***@10.0.0.7/1?... as guard *** ***"
     )
-    assert keeps_no_secret(text) == "rtsp://***@10.0.0.7/1?..."
-    assert keeps_no_secret("rtspu://guard:${P}@10.0.0.7/1") == "rtspu://***@10.0.0.7/1"
-    assert keeps_no_secret("rtspu://${U}:${P}@10.0.0.7/1?a") == "rtspu://${U}:${P}@10.0.0.7/1?..."
-    assert keeps_no_secret("videos/a@b.mp4") == "videos/a@b.mp4"
+    assert keep_no_secret(text) == "rtsp://***@10.0.0.7/1?..."
+    assert keep_no_secret("rtspu://guard:${P}@10.0.0.7/1") == "rtspu://***@10.0.0.7/1"
+    assert keep_no_secret("rtspu://${U}:${P}@10.0.0.7/1?a") == "rtspu://${U}:${P}@10.0.0.7/1?..."
+    assert keep_no_secret("videos/a@b.mp4") == "videos/a@b.mp4"
     with pytest.raises(SourceError, match="taken out"):
-        parse_address("door", keeps_no_secret(text), {})
+        parse_address("door", keep_no_secret(text), {})

@@ -192,4 +192,6 @@ def _camera(source: Source) -> dict[str, Any]:
         "decode_errors": stats.decode_errors,
         "reconnects": stats.reconnects,
         "connection_errors": stats.connection_errors,
+        "packets_lost": stats.packets_lost,
+        "stream_jumps": stats.stream_jumps,
     }

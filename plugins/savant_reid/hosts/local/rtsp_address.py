@@ -75,15 +75,6 @@ def parse_address(camera: str, text: str, environment: Mapping[str, str] = os.en
     return RtspAddress(uri, user, password, transport, redact_uri(text))
 
 
-def keeps_no_secret(uri: str) -> str:
-    """The address for a file that is handed round; it can still be used where its secrets are in the environment."""
-    if is_rtsp(uri):
-        before, at, place = uri.partition("://")[2].rpartition("@")
-        if at and not _VARIABLE.sub("", before).strip(":"):
-            return f"{uri.partition('://')[0]}://{before}@{redact_uri(f'rtsp://{place}').partition('://')[2]}"
-    return redact_uri(uri)
-
-
 def _split(camera: str, rest: str) -> tuple[str, str]:
     """(user and password, what comes after their @)."""
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
