@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import threading
@@ -66,7 +67,7 @@ def test_a_client_that_pauses_is_kept(server: RtspServer) -> None:
     """Nothing is sent to it, so nothing is missed, while others go on."""
     checks = []
     check = server.clients.check
-    server.clients.check = lambda: checks.append(check())  # type: ignore[method-assign]
+    server.clients.check = lambda connected: checks.append(check(connected))  # type: ignore[method-assign]
     with RawClient(server.url("door")) as client, read_by_ffmpeg(server.url("door"), "tcp") as other:
         client.play()
         assert client.ask("PAUSE").startswith("RTSP/1.0 200")
@@ -139,3 +140,11 @@ def test_idle_connections_shut_nobody_out(
             until(lambda: server.clients.figures()["connections"] == 3)
     assert server.clients.figures()["connections_refused"] == 1
     assert "3 connections are open" in caplog.text
+
+
+def test_those_who_come_and_go_at_once_leave_nothing_behind(server: RtspServer) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(100):
+        RawClient(server.url("door")).socket.close()
+    until(lambda: server.clients.figures()["connections"] == 0)
+    until(lambda: len(os.listdir("/proc/self/fd")) <= before + 5)

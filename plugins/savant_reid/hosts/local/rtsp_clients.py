@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -89,12 +89,18 @@ class RtspClients:
             idle = (other for other in others if not session_medias(other.client.session_filter))
             self._refuse(next(idle, one))
 
-    def check(self) -> None:
-        """Every second or so, from the server's thread: sends those away who take nothing of what they asked for."""
+    def check(self, connected: Collection[Any]) -> None:
+        """Every second or so, from the server's thread: sends those away who take nothing of what they asked for.
+
+        connected: the server's clients. Who went while it was being added was never heard to close.
+        """
         now = time.monotonic()
         with self._lock:
             clients = list(self._clients.values())
         for one in clients:
+            if one.client not in connected:
+                self._forget(one.client)
+                continue
             streams = list(self._playing(one))
             encoded = sum(stream.frames_encoded for stream in streams)
             acked = _acked_bytes(one.socket)

@@ -148,7 +148,7 @@ class RtspServer:
 
     def _check(self, *_: Any) -> bool:
         self._server.get_session_pool().cleanup()
-        self.clients.check()
+        self.clients.check(self._server.client_filter(None))
         return True
 
     def _add_factories(self) -> None:
