@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from savant_reid.errors import OutputError, SavantReidError
+from savant_reid.sinks.protobuf_messages import content_type
 from savant_reid.sinks.spool import Message
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class KafkaProducer:
 
     def _produce(self, number: int) -> None:
         topic, message, _ = self._in_flight[number]
-        headers = [("id", message.id.encode(errors="replace")), ("content-type", b"application/json")]
+        headers = [("id", message.id.encode(errors="replace")), ("content-type", content_type(message.value).encode())]
         answer = partial(self._answered, self._generation, number)
         try:
             self._producer.produce(

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS waiting (number INTEGER PRIMARY KEY, id TEXT, key TEX
 
 
 class Message(NamedTuple):
-    """id: the same for every repeat. key: by which the broker keeps the order. value: JSON as UTF-8."""
+    """id: the same for every repeat. key: by which the broker keeps the order. value: JSON as UTF-8, or protobuf."""
 
     id: str
     key: str
