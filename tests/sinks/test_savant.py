@@ -223,6 +223,26 @@ def test_a_reader_that_goes_before_it_answers_has_its_successor_asked_again(open
     assert sink.metrics()["confirmed"] == 1
 
 
+def test_an_error_while_sending_is_said_once_and_got_over(open_sink, tmp_path, monkeypatch, caplog):
+    endpoint = f"ipc://{tmp_path}/out.ipc"
+    sink = open_sink(f"dealer+connect:{endpoint}")
+    offer, errors = sink._socket.offer, iter([OSError("no memory")] * 3)
+
+    def failing(*arguments):
+        for error in errors:
+            raise error
+        return offer(*arguments)
+
+    monkeypatch.setattr(sink._socket, "offer", failing)
+    with reading(f"router+bind:{endpoint}", tmp_path / "heard") as reader:
+        for number in range(5):
+            sink.write_frame(frame(number, {7: 3}))
+        sink.close()
+        heard = frames_of(reader.all())
+    assert [one["pts"] // 100_000_000 for one in heard] == list(range(5))
+    assert caplog.text.count("goes on after an error") == 1
+
+
 def test_an_end_is_told_once_and_a_camera_may_begin_anew(open_sink, tmp_path):
     endpoint = f"ipc://{tmp_path}/out.ipc"
     sink = open_sink(f"dealer+connect:{endpoint}")

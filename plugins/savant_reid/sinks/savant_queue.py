@@ -89,20 +89,30 @@ class SavantQueue:
                 return
 
     def _work(self) -> None:
+        trouble = ""
         while not self._closing.is_set() or (len(self) and time.monotonic() < self._give_up_at):
-            if not len(self):
-                self._wake.wait(_IDLE_SECONDS)
-                self._wake.clear()
-                self._closing.wait(_GATHER_SECONDS)
-                self._socket.take_answers()
-                continue
-            self._in_hand = self._in_hand or self._taken()
-            item = self._in_hand
-            if item is not None and self._socket.offer(item.parts, item.end, _IDLE_SECONDS):
-                self._in_hand = None
-                self.counts["ends" if item.end else "frames"] += 1
-                self.counts["events"] += len(item.events)
+            try:
+                self._step()
+            except Exception as error:  # this thread must live: nobody else would send what waits
+                if str(error) != trouble:
+                    trouble = str(error)
+                    log.exception("Savant: goes on after an error")
+                time.sleep(_IDLE_SECONDS)
         self._finish()
+
+    def _step(self) -> None:
+        if not len(self):
+            self._wake.wait(_IDLE_SECONDS)
+            self._wake.clear()
+            self._closing.wait(_GATHER_SECONDS)
+            self._socket.take_answers()
+            return
+        self._in_hand = self._in_hand or self._taken()
+        item = self._in_hand
+        if item is not None and self._socket.offer(item.parts, item.end, _IDLE_SECONDS):
+            self._in_hand = None
+            self.counts["ends" if item.end else "frames"] += 1
+            self.counts["events"] += len(item.events)
 
     def _taken(self) -> Outgoing | None:
         with self._lock:
