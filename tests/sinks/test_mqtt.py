@@ -91,6 +91,7 @@ def test_events_and_frames_arrive_and_nothing_but_the_status_is_kept(broker, ope
     assert late.heard == [("shop/status", b"online", True)]
     sink.close()
     until(lambda: late.statuses() == [b"online", b"offline"])
+    until(lambda: "Client reid3b22c813 disconnected." in broker.log.read_text())
     assert sink.metrics() == {
         "address": f"mqtt://127.0.0.1:{broker.port}/shop",
         "run": "20261123T152619Z-3b22c813",
@@ -252,6 +253,8 @@ time.sleep(600)
         finally:
             process.kill()
     until(lambda: subscriber.statuses() == [b"online", b"offline"])
+    late = hear(broker)
+    until(lambda: late.heard == [("shop/status", b"offline", True)])
 
 
 @needs_mosquitto
