@@ -55,7 +55,7 @@ main.add_command(topology_group)
 @click.option("--zmq", metavar="ADDRESS", help="Publish metadata as JSON over ZeroMQ: tcp://HOST:PORT or ipc://PATH.")
 @click.option("--savant-zmq", metavar="ADDRESS", help="Send metadata in Savant's protocol: pub+bind:tcp://HOST:PORT …")
 @click.option("--savant-protocol", metavar="VERSION", help="The protocol's version that Savant's readers expect.")
-@click.option("--kafka", metavar="BROKERS", help="Send metadata as JSON to Kafka: HOST:PORT[,HOST:PORT…].")
+@click.option("--kafka", metavar="BROKERS", help="Send metadata to Kafka: HOST:PORT[,HOST:PORT…].")
 @click.option("--kafka-config", type=click.Path(path_type=Path), help="YAML: topics, spool, librdkafka's properties.")
 @click.option(
     "--mqtt",

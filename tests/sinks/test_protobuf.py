@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -43,7 +44,8 @@ texts = st.text(st.characters(codec=None), max_size=20)  # half surrogate pairs 
 numbers = st.integers(-(2**63), 2**63 - 1)
 counts = st.integers(0, 2**63 - 1)
 float32s = st.floats(width=32)
-shares = st.floats(0, 1)
+# Those in the middle between two of JSON's numbers too.
+shares = st.floats(0, 1) | st.integers(0, 20_000).map(lambda number: number / 20_000)
 names = st.one_of(counts, st.builds(Unmatched, st.sampled_from(Reason)))
 second = st.none() | st.builds(RunnerUp, counts, shares | st.just(float("nan")))
 decisions = st.builds(Decision, st.just(""), st.just(0), names, st.sampled_from(State), shares, second)
@@ -94,6 +96,13 @@ def test_an_event_comes_back_as_its_json(site, sequence, one):
     value = ProtobufMessages(site).event(one, sequence)
     assert json_form(value) == as_json(event_line(one, site, sequence))
     assert message_name(value) == "Identity"
+
+
+def test_evidence_that_is_no_number_is_nan_as_the_proto_file_says():
+    one = event("merged", 3, other_id=1, evidence={"a": float("inf"), "b": 1.5})
+    message = message_classes()["Identity"].FromString(ProtobufMessages("s").event(one, 0))
+    assert math.isnan(message.evidence["a"])
+    assert message.evidence["b"] == 1.5
 
 
 def test_the_descriptors_are_those_of_the_proto_file(tmp_path):

@@ -24,7 +24,7 @@ from savant_reid.errors import ConfigError, OutputError, SavantReidError
 from savant_reid.hosts.deepstream import attributes as deepstream
 from savant_reid.hosts.deepstream import events as deepstream_events
 from savant_reid.hosts.plugin import PEOPLE
-from savant_reid.sinks import savant, savant_messages
+from savant_reid.sinks import savant, savant_messages, savant_socket
 from savant_reid.sinks.savant import FIGURES, SavantSink
 from savant_reid.sinks.savant_messages import SavantMessages
 
@@ -182,13 +182,15 @@ def test_without_a_reader_the_oldest_frames_go_and_no_event(open_sink, tmp_path,
 
 
 @pytest.mark.parametrize("pair", ["dealer", "req", "pub"])
-def test_a_reader_that_never_reads_costs_frames_and_no_time(pair, open_sink, tmp_path):
+def test_a_reader_that_never_reads_costs_frames_and_no_time(pair, open_sink, tmp_path, monkeypatch):
+    monkeypatch.setitem(savant_socket._QUEUED, "pub", 50)
     ours, theirs = PAIRS[pair]
     endpoint = f"ipc://{tmp_path}/out.ipc"
     sink = open_sink(ours + endpoint, queue_bytes=1 << 20, close_seconds=0.5)
     with reading(theirs + endpoint, tmp_path / "heard") as reader:
         record = frame(0, dict.fromkeys(range(300), 5))  # some 60 kB
-        until(lambda: sink.write_frame(record) or time.sleep(0.02) or reader.so_far())
+        written = []
+        until(lambda: written.append(sink.write_frame(record)) or time.sleep(0.02) or reader.so_far())
         reader.process.send_signal(signal.SIGSTOP)
         slowest_s, count = 0.0, 0
         while sink.metrics()["dropped"] + sink.metrics()["overruns"] < (1 if pair == "pub" else 100):
@@ -202,6 +204,9 @@ def test_a_reader_that_never_reads_costs_frames_and_no_time(pair, open_sink, tmp
         sink.close()
         assert time.perf_counter() - begin < 5
     assert slowest_s < 0.5
+    found = sink.metrics()
+    assert found["frames"] + found["dropped"] == len(written) + count, "each is counted"
+    assert found["waiting"] == 0
 
 
 def test_a_reader_that_goes_before_it_answers_has_its_successor_asked_again(open_sink, tmp_path, monkeypatch):

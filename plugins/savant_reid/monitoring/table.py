@@ -43,6 +43,7 @@ SHARED_GAUGES: Table = MappingProxyType(
     {
         "reid_figure": Metric("Figures of the identity core, by name", ("element", "name")),
         "reid_camera_figure": Metric("Figures of the identity core by camera", ("element", "source_id", "name")),
+        "reid_sink_figure": Metric("Figures of an output, by name", ("sink", "name")),
     }
 )
 
@@ -55,7 +56,7 @@ DEEPSTREAM_COUNTERS: Table = MappingProxyType(
     }
 )
 
-# In Savant, cameras and outputs are other programs' work.
+# In Savant, cameras and most outputs are other programs' work.
 LOCAL_COUNTERS: Table = MappingProxyType(
     {
         "reid_drops": Metric("Frames dropped, by reason", ("source_id", "reason")),
@@ -72,7 +73,6 @@ LOCAL_GAUGES: Table = MappingProxyType(
     {
         "reid_camera_connected": Metric("1 while frames can be expected of the camera", ("source_id",)),
         "reid_camera_fps": Metric("Frames per second, as the stream says or as measured; 0: unknown", ("source_id",)),
-        "reid_sink_figure": Metric("Figures of an output, by name", ("sink", "name")),
         "reid_healthy": Metric("1 while /healthz says 200", ()),
         "reid_ready": Metric("1 while /readyz says 200", ()),
         "reid_batch_age_seconds": Metric("Since the last batch, or since the start", ()),

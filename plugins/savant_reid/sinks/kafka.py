@@ -103,8 +103,8 @@ class KafkaSink:
             self._wake.set()
 
     def write_events(self, events: Sequence[IdentityEvent]) -> None:
-        """Raises OutputError when the disk does not take them."""
-        messages = []
+        """Raises OutputError when the disk does not take them; who gives them again then finds nothing changed."""
+        messages, first = [], self._sequence
         for event in events:
             body = self._event_body(event)
             if not self._is_too_long(body, "events"):
@@ -113,6 +113,7 @@ class KafkaSink:
         try:
             self._events.save(messages)
         except sqlite3.Error as error:
+            self._sequence = first
             raise OutputError(f"{self._events.spool.path}: cannot be written: {error}") from error
         self._wake.set()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from savant_reid.hosts.local import gst
@@ -20,19 +20,24 @@ MJPEG = f"{PICTURES},format=I420 ! jpegenc ! rtpjpegpay name=pay0 pt=26"
 
 
 @contextmanager
-def serving(launch: str, *, user: str = "", password: str = "", port: int = 0) -> Iterator[str]:
-    """host:port of a server whose /door is this pipeline, for who knows user and password, if there are any."""
+def serving(
+    launch: str, *, user: str = "", password: str = "", port: int = 0, mounts: Sequence[str] = ("door",)
+) -> Iterator[str]:
+    """host:port of a server each of whose mounts is this pipeline, for who knows user and password, if there are any.
+    All readers of a mount get the same stream."""
     library, glib = gst.rtsp_server_bindings(), gst.bindings().GLib
     context = glib.MainContext()
     loop = glib.MainLoop.new(context, False)
-    server, factory = library.RTSPServer(), library.RTSPMediaFactory()
+    server = library.RTSPServer()
     server.set_address(HOST)
     server.set_service(str(port))
-    factory.set_launch(f"( {launch} )")
-    factory.set_shared(True)
-    if user:
-        _guard(library, server, factory, user, password)
-    server.get_mount_points().add_factory("/door", factory)
+    for mount in mounts:
+        factory = library.RTSPMediaFactory()
+        factory.set_launch(f"( {launch} )")
+        factory.set_shared(True)
+        if user:
+            _guard(library, server, factory, user, password)
+        server.get_mount_points().add_factory(f"/{mount}", factory)
     listener = server.create_source(None)
     listener.attach(context)
     thread = threading.Thread(target=loop.run, daemon=True)

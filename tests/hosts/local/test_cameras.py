@@ -63,7 +63,7 @@ def test_codecs_and_tracks(launch: str) -> None:
         assert source.stats.connection_errors == 0
 
 
-@pytest.mark.parametrize("shift", [RTP_HOUR, -RTP_HOUR, -3 * 90_000], ids=["+1 h", "-1 h", "-3 s"])
+@pytest.mark.parametrize("shift", [RTP_HOUR, -3 * 90_000], ids=["+1 h", "-3 s"])
 def test_time_stamps_that_leap_are_counted_and_frames_go_on(shift: int) -> None:
     with serving(H264) as place, Relay(place) as relay, camera(f"rtsp://{relay.place}/door") as source:
         before = take(source, 10)

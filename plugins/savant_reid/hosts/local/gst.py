@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 import itertools
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ _PACKAGES = {
     "x264enc": "gstreamer1.0-plugins-ugly",
 }
 SECOND_NS = 1_000_000_000
+log = logging.getLogger(__name__)
 
 
 class Cause(enum.Enum):
@@ -62,7 +64,17 @@ def bindings() -> Bindings:
     Gst.init(None)
     if not hasattr(Gst, "MapInfo") or not hasattr(Gst.Buffer, "map_range"):
         raise SavantReidError(_missing("python3-gst-1.0 (GStreamer's Python overrides) is not installed"))
+    complaints = GLib.LogLevelFlags.LEVEL_CRITICAL | GLib.LogLevelFlags.LEVEL_WARNING  # fatal ones abort as ever
+    for domain in ("GStreamer", "GLib", "GLib-GObject", "GLib-GIO"):
+        GLib.log_set_handler(domain, complaints, _complain, None)
     return Bindings(Gst, GstVideo, GLib)
+
+
+def _complain(domain: str, _level: int, text: str, _data: object) -> None:
+    """What GStreamer would print by itself on standard error: into our logs, which may be JSON and hold no secrets."""
+    # rtspsrc 1.22, whenever a camera ends a stream that was never sought in.
+    level = logging.DEBUG if "gst_event_set_seqnum" in text else logging.WARNING
+    log.log(level, "%s: %s", domain, redact(text))
 
 
 @functools.cache

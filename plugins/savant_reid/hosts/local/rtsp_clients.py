@@ -54,7 +54,7 @@ class RtspClients:
         stream_at: Callable[[str], RtspStream | None],
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
-        self.refused = 0
+        self.closed = 0
         self.logins_failed = 0
         self._stream_of, self._stream_at = stream_of, stream_at
         self.stall_seconds = stall_seconds
@@ -66,7 +66,7 @@ class RtspClients:
         with self._lock:
             return {
                 "connections": len(self._clients),
-                "connections_refused": self.refused,
+                "connections_closed": self.closed,
                 "logins_failed": self.logins_failed,
             }
 
@@ -108,7 +108,7 @@ class RtspClients:
                 one.acked, one.encoded, one.since = acked or 0, encoded, now
             elif now - one.since >= self.stall_seconds:
                 for stream in streams:
-                    stream.clients_dropped += 1
+                    stream.clients_closed += 1
                 log.warning(
                     "rtsp: %s has read nothing of %s for %.0f s: its connection is closed",
                     one.who,
@@ -147,8 +147,8 @@ class RtspClients:
             log.debug("rtsp: %s watches %s", one.who, stream.mount)
 
     def _refuse(self, one: _Client) -> None:
-        self.refused += 1
-        if self.refused == 1:
+        self.closed += 1
+        if self.closed == 1:
             log.warning("rtsp: %d connections are open, the oldest idle ones are closed", MOST_CLIENTS)
         self._close(one)
 

@@ -87,6 +87,11 @@ class RtspSource:
     def connected(self) -> bool:
         return self._connected
 
+    @property
+    def running(self) -> bool:
+        """Its thread has not ended."""
+        return self._thread is not None and self._thread.is_alive()
+
     def start(self) -> None:
         gst.rtsp_bindings()
         self._thread = threading.Thread(target=self._run, name=f"rtsp-{self.camera}", daemon=True)

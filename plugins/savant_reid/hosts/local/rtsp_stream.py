@@ -14,15 +14,15 @@ from savant_reid.hosts.local import gst
 from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
 from savant_reid.hosts.local.video_writer import pad_to_even
 
-# The newest pictures count: with a slow encoder older ones are thrown away.
-QUEUE_FRAMES = 2
+# The newest pictures count: with a slow encoder older ones are skipped. 5 ride out what else a busy machine does.
+QUEUE_FRAMES = 5
 # By the clock and not by frames: nobody knows a live camera's rate beforehand.
 KEY_SECONDS = 1.0
 # Only a bound for x264: key frames are asked for.
 _MOST_FRAMES_PER_KEY = 1000
-# At constant quality, an upper bound for what rain and noise cost: 2.3 Mbit/s for 1280x720 at 25 frames/s.
-_BITS_PER_PIXEL = 0.1
-_LEAST_KBIT = 500
+# At constant quality, an upper bound for what rain and noise cost: 3.5 Mbit/s for 1280x720 at 25 frames/s.
+_BITS_PER_PIXEL = 0.15
+_LEAST_KBIT = 1000
 # Taking a media down takes some milliseconds.
 _ENDING_SECONDS, _DOUBT_SECONDS = 5.0, 0.1
 ELEMENTS = ("appsrc", "videoconvert", "x264enc", "rtph264pay", "rtpbin", "multiudpsink", "udpsrc", "appsink")
@@ -52,8 +52,8 @@ class RtspStream:
         self.encodings = 0
         self.frames_encoded = 0
         self.key_frames = 0
-        self.frames_dropped = 0
-        self.clients_dropped = 0
+        self.frames_skipped = 0
+        self.clients_closed = 0
         self.media: Any = None
         self._fps = fps
         self._watchers = watchers
@@ -77,8 +77,8 @@ class RtspStream:
             "encodings": self.encodings,
             "frames_encoded": self.frames_encoded,
             "key_frames": self.key_frames,
-            "frames_dropped": self.frames_dropped,
-            "clients_dropped": self.clients_dropped,
+            "frames_skipped": self.frames_skipped,
+            "clients_closed": self.clients_closed,
         }
 
     def push(self, image: NDArray[np.uint8], fps: float | None = None) -> None:
@@ -161,7 +161,7 @@ class RtspStream:
     def _leaves_queue(self, _pad: Any, info: Any) -> Any:
         """Pictures are numbered: numbers that are missing here were thrown away by the queue."""
         number = info.get_buffer().offset
-        self.frames_dropped += number - self._passed
+        self.frames_skipped += number - self._passed
         self._passed = number + 1
         return gst.bindings().Gst.PadProbeReturn.OK
 
