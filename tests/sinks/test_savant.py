@@ -228,6 +228,32 @@ def test_a_reader_that_goes_before_it_answers_has_its_successor_asked_again(open
     assert sink.metrics()["confirmed"] == 1
 
 
+@pytest.mark.parametrize("pair", ["dealer", "req"])
+def test_the_successor_of_a_reader_that_was_killed_hears_on(pair, open_sink, tmp_path, monkeypatch):
+    monkeypatch.setattr("savant_reid.sinks.savant_socket._ANSWER_SECONDS", 0.3)
+    ours, theirs = PAIRS[pair]
+    endpoint = f"ipc://{tmp_path}/out.ipc"
+    sink = open_sink(ours + endpoint)
+    with reading(theirs + endpoint, tmp_path / "first") as reader:
+        for number in range(100):
+            sink.write_frame(frame(number, {7: 3}))
+        until(lambda: len(reader.so_far()) >= 20)
+    first = reader.so_far()
+    for number in range(100, 200):
+        sink.write_frame(frame(number, {7: 3}))
+    with reading(theirs + endpoint, tmp_path / "second") as reader:
+        sink.close()
+        second = frames_of(reader.all())
+    numbers = [[one["pts"] // 100_000_000 for one in heard] for heard in (first, second)]
+    assert numbers[1] == sorted(numbers[1])
+    assert numbers[1][-100:] == list(range(100, 200))
+    if pair == "req":  # the one it died over can be heard twice, or never where it had answered already
+        assert len(set(range(200)) - {*numbers[0], *numbers[1]}) <= 1
+        assert len(numbers[0]) + len(numbers[1]) <= 201
+    assert sink.metrics()["confirmed"] == 1
+    assert sink.metrics()["dropped"] == 0
+
+
 def test_an_error_while_sending_is_said_once_and_got_over(open_sink, tmp_path, monkeypatch, caplog):
     endpoint = f"ipc://{tmp_path}/out.ipc"
     sink = open_sink(f"dealer+connect:{endpoint}")
