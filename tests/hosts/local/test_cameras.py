@@ -165,6 +165,12 @@ def test_a_wrong_path_is_told_and_tried_as_any_other_outage(caplog: pytest.LogCa
     assert "is the path right?" in caplog.text
 
 
+def test_over_tls_the_certificate_is_asked_about(caplog: pytest.LogCaptureFixture) -> None:
+    with serving(H264) as place, camera(f"rtsps://{place}/door") as source:  # which speaks no TLS at all
+        until(lambda: source.stats.connection_errors >= 1)
+    assert "trust the camera's certificate" in caplog.text
+
+
 def test_udp() -> None:
     with serving(H264) as place, camera(f"rtspu://{place}/door") as source:
         take(source, 5)

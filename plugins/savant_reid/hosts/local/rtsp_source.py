@@ -123,16 +123,22 @@ class RtspSource:
                 return
             self.stats.connection_errors += 1
             wait_seconds = self._retries.after(self._good_seconds, refused=cause is gst.Cause.REFUSED)
-            advice = f": {_ADVICE[cause]}" if cause in _ADVICE else ""
             log.warning(
                 "camera %r: %s: %s%s; next attempt in %.1f s",
                 self.camera,
                 self._address.shown,
                 self._address.scrub(reason),
-                advice,
+                self._advice(cause),
                 wait_seconds,
             )
             self._stopping.wait(wait_seconds)
+
+    def _advice(self, cause: gst.Cause) -> str:
+        if cause in _ADVICE:
+            return f": {_ADVICE[cause]}"
+        if self._address.uri.startswith("rtsps:") and not self._good_seconds:
+            return ": does this machine trust the camera's certificate?"  # GStreamer does not tell
+        return ""
 
     def _read_stream(self) -> tuple[str, gst.Cause]:
         """Reads one connection until it breaks, and says why it did."""
