@@ -83,7 +83,7 @@ def test_12000_sightings_a_second_on_a_part_of_one_core(open_sink: Callable, kin
     told = sink.metrics()
     print(f"{cpu / count * 1e6:.0f} us of CPU a frame, call {calls[count // 2] * 1e6:.0f} us, ", end="")
     print(f"99 of 100 {calls[-count // 100] * 1e6:.0f} us, {told}")
-    assert count - (kind == "SUB") <= heard <= count + greetings
+    assert count + (kind == "SUB") <= heard <= count + greetings  # the last greeting was heard, others may have been
     assert (told["frames"], told["overruns"], told["refused"]) == (count + greetings, 0, 0)
     assert told.get("dropped", 0) == 0
     assert count * 10 >= 11_900 * SECONDS
