@@ -68,15 +68,19 @@ def test_a_client_that_pauses_is_kept(server: RtspServer) -> None:
     checks = []
     check = server.clients.check
     server.clients.check = lambda connected: checks.append(check(connected))  # type: ignore[method-assign]
-    with RawClient(server.url("door")) as client, read_by_ffmpeg(server.url("door"), "tcp") as other:
-        client.play()
-        assert client.ask("PAUSE").startswith("RTSP/1.0 200")
-        until(lambda: figures(server)["clients"] == 1)
-        before = len(checks)
-        until(lambda: len(checks) > before + 2 * server.clients.stall_seconds)
-        assert client.ask("PLAY").startswith("RTSP/1.0 200")
-        list(islice(client.units(), 30))
+    other = read_by_ffmpeg(server.url("door"), "tcp")
+    try:
+        with RawClient(server.url("door")) as client:
+            client.play()
+            assert client.ask("PAUSE").startswith("RTSP/1.0 200")
+            until(lambda: figures(server)["clients"] == 1)
+            before = len(checks)
+            until(lambda: len(checks) > before + 2 * server.clients.stall_seconds, 30)
+            assert client.ask("PLAY").startswith("RTSP/1.0 200")
+            list(islice(client.units(), 30))
+    finally:
         other.kill()
+        other.wait()
     assert figures(server)["clients_closed"] == 0
 
 

@@ -96,6 +96,7 @@ def test_passwords_are_in_no_log_and_no_figure(guarded: RtspServer, caplog: pyte
     shown = caplog.text + str(guarded.metrics()) + repr(RtspRequest(1, logins=tuple(LOGINS)))
     assert "watches door" in shown
     assert not any(login.password in shown for login in LOGINS)
+    assert basic('al:p:a s"s').split()[-1] not in shown
 
 
 def test_it_is_served_where_it_was_asked_to_be(caplog: pytest.LogCaptureFixture) -> None:

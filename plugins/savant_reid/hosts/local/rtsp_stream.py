@@ -26,8 +26,8 @@ _LEAST_KBIT = 1000
 # Taking a media down takes some milliseconds.
 _ENDING_SECONDS, _DOUBT_SECONDS = 5.0, 0.1
 ELEMENTS = ("appsrc", "videoconvert", "x264enc", "rtph264pay", "rtpbin", "multiudpsink", "udpsrc", "appsink")
-# Baseline profile without B-frames: the common denominator of VMS clients and the browsers behind them. Parameter sets
-# come from the payloader, once before each key frame: in x264's own byte stream they would be there twice.
+# Baseline profile without B-frames: the common denominator of VMS clients and the browsers behind them. stream-format
+# avc is what makes the payloader tell profile-level-id in the SDP.
 LAUNCH = (
     f"( appsrc name=pictures is-live=true do-timestamp=true format=time block=false leaky-type=downstream "
     f"max-bytes=0 max-buffers={QUEUE_FRAMES} ! videoconvert n-threads=1 ! video/x-raw,format=I420 "
