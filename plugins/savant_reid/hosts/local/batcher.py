@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
@@ -63,9 +62,10 @@ class Batcher:
         """Stops all sources; may be called twice."""
         self._stopping = True
         # All at once: one camera that cannot be reached takes its time to let go, and there may be many of them.
-        with ThreadPoolExecutor(len(self._sources), "stop-camera") as threads:
-            for done in [threads.submit(source.stop) for source in self._sources]:
-                done.result()
+        for source in self._sources:
+            source.stop_soon()
+        for source in self._sources:
+            source.stop()
 
     def __iter__(self) -> Iterator[list[Frame]]:
         """Starts the sources where `start` was not called before, and stops them at the end."""

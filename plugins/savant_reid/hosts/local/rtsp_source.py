@@ -110,6 +110,9 @@ class RtspSource:
             self.stats.frames += 1
             return self._frames.popleft()
 
+    def stop_soon(self) -> None:
+        self._stopping.set()
+
     def stop(self) -> None:
         self._stopping.set()
         if self._thread is not None and self._thread is not threading.current_thread():

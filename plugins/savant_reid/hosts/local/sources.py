@@ -71,6 +71,9 @@ class Source(Protocol):
     def take(self) -> Frame | None:
         """The next frame, which is removed; never waits."""
 
+    def stop_soon(self) -> None:
+        """Begins to stop, and waits for nothing."""
+
     def stop(self) -> None:
         """Frees everything; may be called twice and from another thread."""
 
