@@ -11,7 +11,7 @@ def test_a_request_is_sent_once_with_a_password_until_the_stream_plays() -> None
     rtsp, source, login = gst.rtsp_bindings(), gst.make("rtspsrc"), OneLogin("guard")
     users = []
     for method in ("OPTIONS", "DESCRIBE", "DESCRIBE", "SETUP", "SETUP", "PLAY", *["GET_PARAMETER"] * 4):
-        message = rtsp.rtsp_message_new_request(getattr(rtsp.RTSPMethod, method), "rtsp://h/1")
+        _, message = rtsp.rtsp_message_new_request(getattr(rtsp.RTSPMethod, method), "rtsp://h/1")
         assert login.sending(source, message)
         users.append(source.get_property("user-id"))
     assert users == ["guard", "guard", None, "guard", None, *["guard"] * 5]
