@@ -6,6 +6,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
 
 from savant_reid.hosts.local import gst
 
@@ -21,7 +23,12 @@ MJPEG = f"{PICTURES},format=I420 ! jpegenc ! rtpjpegpay name=pay0 pt=26"
 
 @contextmanager
 def serving(
-    launch: str, *, user: str = "", password: str = "", port: int = 0, mounts: Sequence[str] = ("door",)
+    launch: str,
+    *,
+    user: str = "",
+    password: str = "",
+    port: int = 0,
+    mounts: Sequence[str] = ("door",),
 ) -> Iterator[str]:
     """host:port of a server each of whose mounts is this pipeline, for who knows user and password, if there are any.
     All readers of a mount get the same stream."""
@@ -51,7 +58,7 @@ def serving(
         server.client_filter(lambda *_: library.RTSPFilterResult.REMOVE)
 
 
-def _guard(library: object, server: object, factory: object, user: str, password: str) -> None:
+def _guard(library: Any, server: Any, factory: Any, user: str, password: str) -> None:
     auth, token, permissions = library.RTSPAuth(), library.RTSPToken(), library.RTSPPermissions()
     token.set_string("media.factory.role", "user")
     auth.set_supported_methods(gst.rtsp_bindings().RTSPAuthMethod.DIGEST)
@@ -61,6 +68,33 @@ def _guard(library: object, server: object, factory: object, user: str, password
     for what in ("access", "construct"):
         permissions.add_permission_for_role("user", f"media.factory.{what}", True)
     factory.set_permissions(permissions)
+
+
+@contextmanager
+def answering(status: str) -> Iterator[str]:
+    """host:port of somebody who answers all that is asked (but for what they can do) with this status."""
+
+    def speak(connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as asked:
+            number, first = b"", asked.readline()
+            while line := asked.readline():
+                if line.lower().startswith(b"cseq:"):
+                    number = line.strip()
+                if line == b"\r\n":
+                    answer = b"200 OK" if first.startswith(b"OPTIONS") else status.encode()
+                    connection.sendall(b"RTSP/1.0 " + answer + b"\r\n" + number + b"\r\n\r\n")
+                    first = asked.readline()
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(
+                    target=_until_closed, args=(partial(speak, listener.accept()[0]),), daemon=True
+                ).start()
+
+    with socket.create_server((HOST, 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"{HOST}:{listener.getsockname()[1]}"
 
 
 class Relay:

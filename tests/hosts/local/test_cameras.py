@@ -13,7 +13,7 @@ import pytest
 
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.rtsp_source import RtspSource
-from tests.hosts.local.cameras import H264, H265, HOST, MJPEG, Relay, serving
+from tests.hosts.local.cameras import H264, H265, HOST, MJPEG, Relay, answering, serving
 from tests.hosts.local.videos import until
 
 SOUND = "audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay1 pt=0"
@@ -157,6 +157,16 @@ def test_a_wrong_password_is_tried_rarely_and_once_a_time(caplog: pytest.LogCapt
     assert "Unauthorized (401): wrong user or password" in caplog.text
     assert "wr0ng" not in caplog.text
     assert "guard" not in caplog.text
+
+
+def test_a_user_who_may_not_watch_is_not_tried_again_and_again(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        answering("403 Forbidden") as place,
+        camera(f"rtsp://guard:s3cret@{place}/door", refused_backoff=lambda: repeat(60.0)) as source,
+    ):
+        until(lambda: source.stats.connection_errors == 1)
+    assert "Forbidden (403)): wrong user or password, none given, or a user who may not watch" in caplog.text
+    assert "next attempt in 60.0 s" in caplog.text
 
 
 def test_a_wrong_path_is_told_and_tried_as_any_other_outage(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,7 +16,7 @@ NVR = "nvr.shop.lan:554/live"
     [
         ("rtsp://10.0.0.7/1", None, None, "rtsp://10.0.0.7/1"),
         ("rtsp://cam", None, None, "rtsp://cam"),
-        ("rtsp://guard@cam/1", "guard", None, "rtsp://cam/1"),
+        ("rtsp://guard@cam/1", "guard", "", "rtsp://cam/1"),
         ("rtsp://guard:pw@[fe80::1]:554/1?a=b#c", "guard", "pw", "rtsp://[fe80::1]:554/1?a=b#c"),
         ("rtsp://gu%40rd:p%2Fw%25@cam/1", "gu@rd", "p/w%", "rtsp://cam/1"),
         ("rtsp://guard:100%@cam/1", "guard", "100%", "rtsp://cam/1"),

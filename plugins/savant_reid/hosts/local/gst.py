@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 class Cause(enum.Enum):
     """Of an error: what somebody does something else about."""
 
-    REFUSED = "refused"  # wrong user or password, or none given
+    REFUSED = "refused"  # user or password are wrong, missing, or may not do this
     NOT_FOUND = "not found"
     OTHER = "other"
 
@@ -150,7 +150,9 @@ def error_text(message: Any) -> str:
 
 
 def error_cause(message: Any) -> Cause:
-    error, _ = message.parse_error()
+    error, debug = message.parse_error()
+    if "Forbidden (403)" in (debug or ""):  # rtspsrc has no code for it
+        return Cause.REFUSED
     codes = bindings().Gst.ResourceError
     for code, cause in ((codes.NOT_AUTHORIZED, Cause.REFUSED), (codes.NOT_FOUND, Cause.NOT_FOUND)):
         if error.matches(codes.quark(), code):

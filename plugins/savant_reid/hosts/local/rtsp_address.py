@@ -68,9 +68,9 @@ def parse_address(camera: str, text: str, environment: Mapping[str, str] = os.en
     user: str | None = None
     password: str | None = None
     if user_info:
-        first, colon, second = user_info.partition(":")
+        first, _, second = user_info.partition(":")
         user = _filled(camera, first, environment, encoded=True)
-        password = _filled(camera, second, environment, encoded=True) if colon else None
+        password = _filled(camera, second, environment, encoded=True)  # rtspsrc uses no user without one
     uri = f"{gst_scheme}://{_filled(camera, place, environment, encoded=False)}"
     return RtspAddress(uri, user, password, transport, redact_uri(text))
 

@@ -32,7 +32,8 @@ PATIENCE = 3
 _TEARDOWN_NS = 100_000_000
 _PULL_SECONDS = 0.2
 _ADVICE = {
-    gst.Cause.REFUSED: "wrong user or password, or none given; tried rarely, as cameras lock accounts",
+    gst.Cause.REFUSED: "wrong user or password, none given, or a user who may not watch; "
+    "tried rarely, as cameras lock accounts",
     gst.Cause.NOT_FOUND: "the camera has no such stream; is the path right?",
 }
 
@@ -194,7 +195,8 @@ class RtspSource:
     def _read_time(self, packet: Packet, now_seconds: float) -> None:
         if self._stream_time.read(packet.rtp_time, packet.clock_rate, now_seconds):
             self.stats.stream_jumps += 1
-            log.warning("camera %r: its time stamps jumped; its frames keep this machine's time", self.camera)
+            if self._stream_time.jumps == 1:  # of this connection: some cameras do it all the time
+                log.warning("camera %r: its time stamps leapt; its frames keep this machine's time", self.camera)
 
     def _deliver(self, picture: Picture, nominal_fps: float) -> None:
         time_ns = self._stamp(reconnected=not self._connected and self._index > 0)

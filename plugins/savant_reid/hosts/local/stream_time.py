@@ -10,15 +10,17 @@ _DRIFT = 1e-3
 
 
 class StreamTime:
-    """jumps: times that RTP time stamps went back, or leapt ahead by more than had passed. A wrap at 2^32 is none, nor
-    are frames that come late and then all at once."""
+    """jumps: in this connection, times that RTP time stamps went back, or leapt ahead by more than had passed.
+
+    A wrap at 2^32 is none, nor are frames that come late and then all at once.
+    """
 
     def __init__(self) -> None:
-        self.jumps = 0
         self.restart()
 
     def restart(self) -> None:
         """A new connection: its time stamps begin anywhere."""
+        self.jumps = 0
         self._last: tuple[int, float] | None = None
         self._offset_seconds = 0.0
         self._lead_seconds = 0.0  # of the least delayed packet so far
