@@ -78,6 +78,22 @@ def passing_command(people: int, capacity: int, as_json: bool) -> None:
         click.echo(json.dumps(passing.as_json(readings)))
 
 
+@bench_command.command("outputs")
+@click.option("--cameras", default=16, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--people", default=4, show_default=True, type=click.IntRange(1, 200), help="Before each camera.")
+@click.option("--fps", default=10.0, show_default=True, type=click.FloatRange(0.1, 100))
+@click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(0.5, 3600))
+@click.option("--full-speed", is_flag=True, help="As fast as it goes, instead of in real time.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def outputs_command(cameras: int, people: int, fps: float, seconds: float, full_speed: bool, as_json: bool) -> None:
+    """From an embedding in hand to a message in another process, by Kafka (a mock broker) and by ZeroMQ."""
+    with plain_errors("kafka,zmq"):
+        from savant_reid.bench import outputs
+
+        figures = outputs.measure(outputs.Load(cameras, people, fps, seconds, not full_speed))
+    click.echo(json.dumps({"figures": figures}) if as_json else "\n".join(map(outputs.as_text, figures)))
+
+
 def find_source(recording: str, seed: int) -> Source:
     """A folder if there is one of that name, else the generator's preset."""
     from savant_reid.bench.folder import FolderSource

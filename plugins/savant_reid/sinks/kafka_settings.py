@@ -51,7 +51,7 @@ class KafkaSettings(BaseModel):
     def properties(self, brokers: str) -> dict[str, Any]:
         """The producer's configuration."""
         return {
-            "linger.ms": 20,
+            "linger.ms": 5,
             "compression.type": "lz4",
             "client.id": "savant-reid",
             # What matters of the connection is logged by the sink, once and not in every attempt.
