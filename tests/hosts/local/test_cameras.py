@@ -52,8 +52,15 @@ def take(source: RtspSource, frames: int, seconds: float = 15) -> list[Frame]:
 @pytest.mark.filterwarnings("ignore:g_object_get_is_valid_property")  # of the metadata's stand-in for a payloader
 @pytest.mark.parametrize(
     "launch",
-    [H265, MJPEG, f"{H264} {SOUND}", f"{H264} {METADATA}", f"{H264.replace('pay0', 'pay1')} {SOUND_FIRST}"],
-    ids=["h265", "mjpeg", "sound beside", "metadata beside", "sound first"],
+    [
+        H265,
+        MJPEG,
+        f"{H264} {SOUND}",
+        f"{H264} {METADATA}",
+        f"{H264.replace('pay0', 'pay1')} {SOUND_FIRST}",
+        f"{H264} {MJPEG.replace('width=160', 'width=64').replace('pay0', 'pay1')}",
+    ],
+    ids=["h265", "mjpeg", "sound beside", "metadata beside", "sound first", "two videos"],
 )
 def test_codecs_and_tracks(launch: str) -> None:
     with serving(launch) as place, camera(f"rtsp://{place}/door") as source:
