@@ -58,6 +58,20 @@ def test_who_was_first_named_so_keeps_it_before_who_was_so_by_corrections(tmp_pa
         assert found == {(0, 2): -1, (0, 3): 6, (1, 2): -1, (1, 3): 6, (200, 9): 1}
 
 
+def test_who_was_said_so_keeps_it_before_who_took_it_with_the_first_name(tmp_path, history_of):
+    """And what was written in between, when it was somebody else's, does not matter."""
+    steps = [
+        frame(0, {2: 6, 3: None}),
+        frame(1, {2: 6, 3: None}),
+        [event("split", 6, 2 * 10**8, camera="door", track_id=2, other_id=8, since_ns=10**8)],
+        frame(2, {2: 8, 3: 6}),
+        frame(200, {9: 1}),
+        [event("merged", 8, 2 * 10**10, other_id=6)],
+    ]
+    for found in both(tmp_path / "run", history_of, steps, 5.0):
+        assert found == {(0, 2): 6, (0, 3): -1, (1, 2): 6, (1, 3): -1, (2, 2): -1, (2, 3): 6, (200, 9): 1}
+
+
 def test_who_gave_way_has_the_identity_back_when_the_other_one_turns_out_to_be_somebody_else(tmp_path, history_of):
     steps = [
         [event("merged", 7, 0, other_id=6)],

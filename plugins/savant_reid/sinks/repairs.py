@@ -34,6 +34,8 @@ class Repairs:
         # What a name became, the number of that step, and since when.
         self._into: dict[int, _Step] = {}
         self._late: dict[Key, tuple[int, int]] = {}
+        # Each track's first frame with an identity, where earlier rows took it: of those it was not said.
+        self._said_from: dict[Key, int] = {}
         # Rows whose identity in the file is not the one that they were named by: what repairs start from.
         self._origins: dict[RowKey, tuple[int, int]] = {}
         self._split: dict[tuple[Key, int], list[_Step]] = {}
@@ -68,6 +70,12 @@ class Repairs:
         self.needed = True
         self._bound(self._late)
 
+    def named(self, key: Key, first_frame: int) -> None:
+        """Rows of `key` before `first_frame` had no identity, and took its first one before they were written."""
+        self._said_from[key] = first_frame
+        if len(self._said_from) > MAX_REPAIRS:  # the oldest count as said: it matters where two claim one identity
+            del self._said_from[next(iter(self._said_from))]
+
     def remember(self, row: RowKey, named: int, said: int) -> None:
         """A row was written under another identity than `named`; see origin."""
         self._origins[row] = named, said
@@ -78,11 +86,12 @@ class Repairs:
 
         They differ in rows without an identity that take the track's first.
         """
-        late = -1
+        key, late = (row[0], row[2]), -1
         if written < 0:
-            first_frame, name = self._late.get((row[0], row[2]), (0, -1))
+            first_frame, name = self._late.get(key, (0, -1))
             late = name if row[1] < first_frame else -1
-        named, said = self._origins.get(row, (written, written))
+        was_said = row[1] >= self._said_from.get(key, 0)
+        named, said = self._origins.get(row, (written, written if was_said else -1))
         return (late, said) if named < 0 else (named, said)
 
     def survivor(self, global_id: int) -> int:

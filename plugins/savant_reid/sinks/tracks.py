@@ -32,11 +32,13 @@ _NAMING = (EventKind.CREATED, EventKind.ENROLLED, EventKind.CONFIRMED)
 
 @dataclass
 class _Track:
-    """first: the track's first identity, or None as long as it has none. left_unknown: rows have gone out as -1."""
+    """first: the track's first identity, or None as long as it has none. waited: it had rows without one.
+    left_unknown: rows have gone out as -1."""
 
     first: int | None
     last_frame: int
     last_ns: int
+    waited: bool = False
     left_unknown: bool = False
 
 
@@ -96,6 +98,7 @@ class TracksSink:
                 self._name(key, track, global_id, record.frame)
             tail = f",{left:.2f},{top:.2f},{width:.2f},{height:.2f},{confidence:.4f},{now_ns}"
             waiting = track.first is None
+            track.waited |= waiting
             held.append(_Row(now_ns, track, global_id, waiting, sightings.camera, record.frame, track_id, tail))
         if held:
             self._held.append(held)
@@ -142,6 +145,8 @@ class TracksSink:
         if track.first is not None:
             return
         track.first = global_id
+        if track.waited:
+            self._repairs.named(key, frame)
         if track.left_unknown:
             self._repairs.name_late(key, frame, global_id)
 
