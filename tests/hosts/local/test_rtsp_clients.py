@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_a_client_that_pauses_is_kept(server: RtspServer) -> None:
     """Nothing is sent to it, so nothing is missed, while others go on."""
     checks = []
     check = server.clients.check
-    server.clients.check = lambda connected: checks.append(check(connected))  # type: ignore[method-assign]
+    server.clients.check = lambda server: checks.append(check(server))  # type: ignore[method-assign]
     other = read_by_ffmpeg(server.url("door"), "tcp")
     try:
         with RawClient(server.url("door")) as client:
@@ -152,3 +153,23 @@ def test_those_who_come_and_go_at_once_leave_nothing_behind(server: RtspServer) 
         RawClient(server.url("door")).socket.close()
     until(lambda: server.clients.figures()["connections"] == 0)
     until(lambda: len(os.listdir("/proc/self/fd")) <= before + 5)
+
+
+@pytest.mark.usefixtures("feed")
+def test_asking_who_watches_costs_no_memory(server: RtspServer) -> None:
+    """It is asked each second and at each reading of the metrics, for months. PyGObject's lists would cost 7 MB here."""
+    reader = read_by_ffmpeg(server.url("door"), "tcp")
+    try:
+        until(lambda: figures(server)["clients"] == 1)
+
+        def ask(times: int) -> int:
+            for _ in range(times):
+                server.clients.check(server._server)
+                assert server.metrics()["streams"]["door"]["clients"] == 1
+            return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+        before = ask(2_000)
+        assert ask(20_000) - before < 3_000_000
+    finally:
+        reader.kill()
+        reader.wait()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from savant_reid.errors import OutputError
 from savant_reid.hosts.local import gst
 from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
-from savant_reid.hosts.local.rtsp_clients import STALL_SECONDS, RtspClients, is_playing, session_medias
+from savant_reid.hosts.local.rtsp_clients import STALL_SECONDS, RtspClients
 from savant_reid.hosts.local.rtsp_login import Login, make_auth, viewers
 from savant_reid.hosts.local.rtsp_stream import ELEMENTS, LAUNCH, RtspStream
 
@@ -65,8 +65,8 @@ class RtspServer:
         gst.require(*ELEMENTS)  # refuses here, not when the first client comes
         self._host = host
         self._session_seconds = session_seconds
-        self.streams = {name: RtspStream(name, fps, self._watchers) for name in mounts}
         self.clients = RtspClients(self._stream_of, self._stream_at, stall_seconds)
+        self.streams = {name: RtspStream(name, fps, self.clients.watching) for name in mounts}
         self._context = self._glib.MainContext.new()
         self._loop = self._glib.MainLoop.new(self._context, False)
         self._server = self._rtsp.RTSPServer.new()
@@ -148,7 +148,7 @@ class RtspServer:
 
     def _check(self, *_: Any) -> bool:
         self._server.get_session_pool().cleanup()
-        self.clients.check(self._server.client_filter(None))
+        self.clients.check(self._server)
         return True
 
     def _add_factories(self) -> None:
@@ -163,6 +163,8 @@ class RtspServer:
             factory.connect("media-configure", self._configure, stream)
             mount_points.add_factory(f"/{quote(name)}", factory)
         self._server.connect("client-connected", self._greet)
+        pool = self._server.get_session_pool()
+        pool.connect("session-removed", lambda _pool, session: self.clients.session_removed(session.get_sessionid()))
 
     def _configure(self, _factory: Any, media: Any, stream: RtspStream) -> None:
         stream.attach(media)
@@ -176,8 +178,3 @@ class RtspServer:
 
     def _stream_at(self, path: str) -> RtspStream | None:
         return next((stream for name, stream in self.streams.items() if path == f"/{quote(name)}"), None)
-
-    def _watchers(self, media: Any) -> int:
-        """Clients that a media is sent to, by their sessions: over UDP they may have closed their connection."""
-        found = session_medias(self._server.get_session_pool().filter)
-        return sum(is_playing(one) and one.get_media() is media for one in found)

@@ -45,8 +45,8 @@ class RtspStream:
     for the stream, shared by all who watch it. encodings: how many there have been.
     """
 
-    def __init__(self, mount: str, fps: float, watchers: Callable[[Any], int]) -> None:
-        """fps: nominal, where `push` does not say. watchers: how many clients a media has."""
+    def __init__(self, mount: str, fps: float, watchers: Callable[[RtspStream], int]) -> None:
+        """fps: nominal, where `push` does not say. watchers: how many clients a stream has."""
         self.mount = mount
         self.name = f"rtsp/{mount}"
         self.encodings = 0
@@ -71,9 +71,8 @@ class RtspStream:
         return self._source is not None
 
     def figures(self) -> Mapping[str, float]:
-        media = self.media
         return {
-            "clients": self._watchers(media) if media is not None else 0,
+            "clients": self._watchers(self),
             "encodings": self.encodings,
             "frames_encoded": self.frames_encoded,
             "key_frames": self.key_frames,
@@ -112,7 +111,7 @@ class RtspStream:
         begin = time.monotonic()
         while (media := self.media) is not None:
             waited = time.monotonic() - begin
-            if waited > _ENDING_SECONDS or (media.get_status() != ending and self._is_lasting(media, waited)):
+            if waited > _ENDING_SECONDS or (media.get_status() != ending and self._is_lasting(waited)):
                 return
             time.sleep(0.005)
 
@@ -130,8 +129,8 @@ class RtspStream:
         media.connect("new-state", self._change)
         media.connect("unprepared", self._detach)
 
-    def _is_lasting(self, media: Any, waited: float) -> bool:
-        return waited > _DOUBT_SECONDS or self._watchers(media) > 0
+    def _is_lasting(self, waited: float) -> bool:
+        return waited > _DOUBT_SECONDS or self._watchers(self) > 0
 
     def _begin(self, width: int, height: int, fps: float) -> None:
         """Pictures of a size that this encoder has not had: it begins anew, with a key frame."""
