@@ -102,7 +102,7 @@ class Relay:
 
     shift: added to RTP time stamps, in their units. ntp_shift_seconds: to the camera's clock in its RTCP reports.
     begin_at: RTP time stamps begin here with each connection. silent: nothing is handed on, and nothing closed.
-    authorized: requests that came with a password. connections: so far.
+    authorized: requests that came with a password. tracks: that were asked for. connections: so far.
     """
 
     def __init__(self, place: str) -> None:
@@ -111,6 +111,7 @@ class Relay:
         self.begin_at: int | None = None
         self.silent = threading.Event()
         self.authorized = 0
+        self.tracks = 0
         self.connections = 0
         self._camera = place
         self._stopped = False
@@ -153,6 +154,7 @@ class Relay:
     def _ask(self, reader: socket.socket, camera: socket.socket) -> None:
         while data := reader.recv(65536):
             self.authorized += data.count(b"\r\nAuthorization:")
+            self.tracks += data.count(b"SETUP rtsp:")
             camera.sendall(data)
 
     def _answer(self, camera: socket.socket, reader: socket.socket) -> None:

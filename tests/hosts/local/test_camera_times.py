@@ -119,6 +119,12 @@ def test_a_steady_stream_with_wraps_jitter_and_drift() -> None:
         assert read(StreamTime(), packets) == 0
 
 
+def test_pictures_out_of_their_order_are_no_jump() -> None:
+    """B-frames are sent after the picture that they refer to."""
+    order = [t + later for t in np.arange(0.0, 40.0, 0.16) for later in (0.12, 0.0, 0.04, 0.08)]
+    assert read(StreamTime(), [(stamp + 100, index * 0.04) for index, stamp in enumerate(order)]) == 0
+
+
 def test_a_held_up_stream_that_comes_all_at_once_is_no_jump() -> None:
     late = [(t, max(t, 40.0 + t / 1000)) for t in np.arange(0.0, 60.0, 0.04)]
     assert read(StreamTime(), late) == 0

@@ -63,11 +63,19 @@ def take(source: RtspSource, frames: int, seconds: float = 15) -> list[Frame]:
     ids=["h265", "mjpeg", "sound beside", "metadata beside", "sound first", "two videos"],
 )
 def test_codecs_and_tracks(launch: str) -> None:
-    with serving(launch) as place, camera(f"rtsp://{place}/door") as source:
+    with serving(launch) as place, Relay(place) as relay, camera(f"rtsp://{relay.place}/door") as source:
         frames = take(source, 10)
         assert all(frame.image.shape == (96, 160, 3) for frame in frames)
         assert frames[-1].image.max() > 200
-        assert source.stats.connection_errors == 0
+        assert (source.stats.connection_errors, relay.tracks) == (0, 1)
+
+
+def test_times_rise_whatever_the_clock_does() -> None:
+    ticks = iter([1000, 1000, 400, 2000])
+    with serving(H264) as place, camera(f"rtsp://{place}/door", clock=lambda: next(ticks, 0)) as source:
+        times = [frame.time_ns for frame in take(source, 6)]
+    assert times == sorted(set(times))
+    assert 1000 <= times[0] < times[-1] < 3000
 
 
 @pytest.mark.parametrize("shift", [RTP_HOUR, -3 * 90_000], ids=["+1 h", "-3 s"])
