@@ -1,5 +1,5 @@
 # Every target sets up what it needs first; a second call does no set-up again.
-.PHONY: help setup demo test lint test-numpy1 test-builder gpu-check train clean
+.PHONY: help setup setup-test demo test lint test-numpy1 test-builder gpu-check train proto clean
 
 PYTHON := .venv/bin/python
 OUT ?= runs/demo
@@ -13,10 +13,13 @@ help: ## this list
 setup: ## system packages (apt) and the virtual environment .venv
 	@scripts/setup.sh
 
+setup-test:
+	@scripts/setup.sh test
+
 demo: setup ## four simulated cameras in, runs/demo out (SEED=1, OUT=folder)
 	$(PYTHON) -m savant_reid demo --seed $(SEED) --out $(OUT) --force
 
-test: setup lint test-numpy1 ## everything that checks the project, but for what needs PyTorch
+test: setup-test lint test-numpy1 ## everything that checks the project, but for what needs PyTorch
 	$(PYTHON) -m pytest -m "not builder"
 
 lint: setup ## style, types, and who may import whom
@@ -47,6 +50,10 @@ train: .venv-builder/ready ## train both demo models again, from simulated peopl
 	.venv-builder/bin/pip install -q --disable-pip-version-check torch==2.13.0
 	.venv-builder/bin/pip install -q --disable-pip-version-check -r model_builder/requirements.txt -e .
 	touch $@
+
+SCHEMAS := plugins/savant_reid/sinks/schemas
+proto: setup ## messages.binpb anew, after a change of messages.proto
+	$(PYTHON) -m grpc_tools.protoc -I $(SCHEMAS) --descriptor_set_out=$(SCHEMAS)/messages.binpb messages.proto
 
 clean: ## remove runs and environments
 	rm -rf runs .venv .venv-numpy1 .venv-builder build *.egg-info plugins/*.egg-info

@@ -1,12 +1,15 @@
 #!/bin/sh
 # Sets up everything that the local host needs on Debian 12+ or Ubuntu 22.04+: system packages, then .venv.
-# A second call finds everything in place and does nothing. Usage: scripts/setup.sh
+# A second call finds everything in place and does nothing. Usage: scripts/setup.sh [test]
+#   test: also what the tests alone need: mosquitto, an MQTT broker (1.5 MB with its libraries). The tests start it on
+#   ports of their own; where there is systemd, Debian starts it too, for this machine alone (127.0.0.1:1883).
 set -eu
 cd "$(dirname "$0")/.."
 
 packages="python3-venv python3-gi python3-gst-1.0 gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0
 gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 gstreamer1.0-plugins-ugly gstreamer1.0-libav ffmpeg"
+[ "${1:-}" != test ] || packages="$packages mosquitto"
 
 missing=""
 for package in $packages; do

@@ -16,9 +16,10 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from savant_reid.identity import search
 from savant_reid.monitoring.table import DEEPSTREAM_COUNTERS, LOCAL, exposed_names
 from savant_reid.pyfuncs.identify import Identify
-from savant_reid.sinks import kafka
+from savant_reid.sinks import kafka, mqtt, savant
 from savant_reid.site import load_site
 
 ROOT = Path(__file__).parents[1]
@@ -151,8 +152,9 @@ def test_the_cpu_image_has_all_that_the_local_host_needs_pinned():
             name, version = line.split("==")
             pinned[name.lower().replace("_", "-")] = version
     text = (ROOT / "pyproject.toml").read_text()
-    lists = re.findall(r"^(dependencies|local|demo|zmq|metrics) = \[(.*?)\]$", text, re.DOTALL | re.MULTILINE)
-    assert len(lists) == 5
+    extras = "local|demo|zmq|kafka|mqtt|protobuf|metrics"
+    lists = re.findall(rf"^(dependencies|{extras}) = \[(.*?)\]$", text, re.DOTALL | re.MULTILINE)
+    assert len(lists) == 8
     for requirement in map(Requirement, re.findall(r'"([^"]+)"', " ".join(found for _, found in lists))):
         assert requirement.specifier.contains(pinned[requirement.name.lower()]), requirement
 
@@ -162,7 +164,8 @@ def test_the_deepstream_image_keeps_its_numpy():
     assert "numpy<2" in lines
     [own] = re.findall(r"^dependencies = \[(.*?)\]$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     # What Savant 0.5's requirements/base.txt brings: click itself, PyYAML with OmegaConf.
-    missing = {Requirement(text).name for text in re.findall(r'"([^"]+)"', own)} - {"numpy", "click", "PyYAML"}
+    [kafka] = re.findall(r"^kafka = \[(.*?)\]$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    missing = {Requirement(text).name for text in re.findall(r'"([^"]+)"', own + kafka)} - {"numpy", "click", "PyYAML"}
     assert missing == {Requirement(line).name for line in lines if not line.startswith(("#", "numpy"))}
 
 
@@ -208,7 +211,7 @@ def test_variables_are_ones_that_somebody_reads(compose):
     for name, service in services(compose).items():
         given = set(service.get("environment", {}))
         if name == "module":
-            assert given <= SAVANT | LATER_SAVANT | module_reads
+            assert given <= SAVANT | LATER_SAVANT | module_reads | {search.choice.VARIABLE}
         elif name == "always-on-sink":
             assert given <= RTSP_SINK
         elif name == "kafka-sink":
@@ -346,7 +349,7 @@ def figure_names() -> dict[str, set[str]]:
     identify = Identify(site=str(DOCKER / "site" / "site.yml"), embedding_model="person_reid")
     by_camera = identify.camera_figures()
     assert set(by_camera) == set(load_site(DOCKER / "site" / "site.yml").cameras)
-    sinks = {"frames", "events", "overruns", *kafka.FIGURES}
+    sinks = {"frames", "events", "refused", "overruns", *kafka.FIGURES, *mqtt.FIGURES, *savant.FIGURES}
     return {
         "reid_figure": set(identify.figures()),
         "reid_camera_figure": set().union(*by_camera.values()),

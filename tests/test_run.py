@@ -124,6 +124,41 @@ def test_metadata_over_zeromq_is_what_the_files_hold(site, tmp_path):
     assert (told["address"], told["frames"], told["overruns"]) == (f"pub+bind:{address}", len(frames), 0)
 
 
+def test_savants_protocol_says_what_the_files_hold_and_when_each_camera_has_ended(site, tmp_path):
+    pytest.importorskip("savant_rs")
+    (long, video), (short, cut) = [(camera, site.videos[camera]) for camera in site.videos]
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-t", "5", "-i", cut, "-c", "copy", tmp_path / "s.mp4"], check=True)
+    sources = ("--source", f"{long}={video}", "--source", f"{short}={tmp_path / 's.mp4'}")
+    reader = Path(__file__).parent / "sinks" / "savant_reader.py"
+    address = f"ipc://{tmp_path}/out.ipc"
+    with (tmp_path / "heard").open("w") as heard:
+        process = subprocess.Popen([sys.executable, reader, f"router+bind:{address}", "2"], stdout=heard)
+    savant = ("--savant-zmq", f"dealer+connect:{address}", "--json")
+    result = invoke("run", str(MODULE), "--site", str(site.site), "--out", str(tmp_path / "out"), *sources, *savant)
+    assert result.exit_code == 0, result.output
+    assert process.wait(60) == 0
+    told = lines(tmp_path / "heard")[1:]
+    written = lines(tmp_path / "out" / "frames.jsonl")
+    shown = [(one["source_id"], one["pts"], who_is_where(one)) for one in told if "pts" in one]
+    assert shown == [
+        (one["camera"], one["time_ns"], [(o["track_id"], o["reid"]["global_id"]) for o in one["objects"]])
+        for one in written
+    ]
+    assert any(people for _, _, people in shown)
+    events = [event for one in told for event in one.get("events", ())]
+    assert events == lines(tmp_path / "out" / "identities.jsonl")[: len(events)]
+    end = next(place for place, one in enumerate(told) if one.get("end") == short)
+    assert {one["topic"] for one in told[end + 5 :]} == {long}, "an end is told soon, and frames after it are others'"
+    assert told[-1]["end"] == long
+    found = json.loads(result.stdout)["savant"]
+    assert (found["frames"], found["ends"], found["confirmed"], found["dropped"]) == (len(written), 2, 2, 0)
+    assert found["events"] + found["events_dropped"] == len(lines(tmp_path / "out" / "identities.jsonl"))
+
+
+def who_is_where(told: dict) -> list[tuple[int, int]]:
+    return [(one["track_id"], one["attributes"]["reid.global_id"][1]) for one in told["objects"]]
+
+
 def test_a_folder_that_holds_a_run_is_refused(site, run):
     out, _ = run
     result = invoke(*arguments(site, out))

@@ -6,10 +6,13 @@ import logging
 from pathlib import Path
 
 import pytest
+import yaml
 
-from savant_reid.errors import ConfigError
+from savant_reid.errors import ConfigError, SourceError
 from savant_reid.hosts.local.module_config import load_module
+from savant_reid.hosts.local.rtsp_address import parse_address
 from savant_reid.run_inputs import choose_site
+from savant_reid.site import load_site
 
 MODULE = Path(__file__).parents[1] / "module" / "module.yml"
 
@@ -99,10 +102,23 @@ def test_the_copy_of_the_site_still_finds_its_videos(shop, tmp_path):
     assert f"source: {shop.parent}/videos/door.mp4" in copies[0].content().decode()
 
 
-def test_the_copy_of_the_site_keeps_no_passwords(shop, tmp_path):
-    shop.write_text(shop.read_text().replace("rtsp://h/1", "rtsp://guard:hunter2@h/1"))
+@pytest.mark.parametrize(
+    "password", ["hunter2", "hunter 2", "hunter'2", 'hunt"er2', "hunter2@x", "hunter/2", "hunter#2"]
+)
+def test_the_copy_of_the_site_keeps_no_passwords_and_can_be_read(shop, tmp_path, password):
+    data = yaml.safe_load(shop.read_text())
+    data["cameras"]["hall"]["source"] = source = f"rtsp://guard:{password}@h/{'long/' * 30}1?token=hunter2"
+    shop.write_text(yaml.safe_dump(data))
     chosen = choose([], given=shop)
-    assert chosen.pairs([])[1] == ("hall", "rtsp://guard:hunter2@h/1")
+    assert chosen.pairs([])[1] == ("hall", source)
     copy = chosen.copies(tmp_path, None)[0].content().decode()
-    assert "hunter2" not in copy
-    assert "rtsp://***@h/1" in copy
+    assert "hunt" not in copy
+    (tmp_path / "site.yml").write_text(copy)
+    assert load_site(tmp_path / "site.yml").cameras["hall"].source == f"rtsp://***@h/{'long/' * 30}1?..."
+    with pytest.raises(SourceError, match=r"'hall'.*taken out"):
+        parse_address(*choose([], given=tmp_path / "site.yml").pairs([])[1])
+
+
+def test_the_copy_of_the_site_keeps_variables(shop, tmp_path):
+    shop.write_text(shop.read_text().replace("rtsp://h/1", "rtspu://${GUARD}:${PASSWORD}@h/1"))
+    assert "rtspu://${GUARD}:${PASSWORD}@h/1" in choose([], given=shop).copies(tmp_path, None)[0].content().decode()

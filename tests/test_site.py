@@ -6,7 +6,8 @@ import pytest
 
 from savant_reid.errors import ConfigError
 from savant_reid.identity.topology import Window
-from savant_reid.site import load_site, moved_site, site_document, site_of_cameras
+from savant_reid.site import load_site, site_document, site_of_cameras
+from savant_reid.site_copy import moved_site
 
 GOOD = """\
 site: store-12
@@ -180,3 +181,20 @@ def test_no_file_and_no_mapping_are_named(tmp_path):
         load_site(tmp_path / "none.yml")
     with pytest.raises(ConfigError, match="expected a mapping"):
         load(tmp_path, "- just\n- a list\n")
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        'entrance: "rtsp://u:hunter2@h/1"',
+        "entrance: {source: [rtsp://u:hunter2@h/1]}",
+        "entrance: {source: rtsp://u:hunter2@h: x}",
+        "entrance: {sauce: 'rtsp://u:hunter 2@h/1'}",
+        "[{source: 'rtsp://u:hunter 2@h/1'}]",
+    ],
+)
+def test_a_mistake_beside_a_password_does_not_show_it(tmp_path, camera):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, f"site: s\ncameras:\n  {camera}\n")
+    assert "hunter" not in str(caught.value)
+    assert "site.yml" in str(caught.value)

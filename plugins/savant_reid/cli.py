@@ -18,6 +18,7 @@ from savant_reid.command_errors import plain_errors
 from savant_reid.errors import SavantReidError
 from savant_reid.evaluation.command import evaluate_command
 from savant_reid.gallery.decisions_command import gallery_command
+from savant_reid.hosts.local.rtsp_options import rtsp_options, rtsp_request
 from savant_reid.monitoring import logs
 from savant_reid.monitoring.options import log_format_option, metrics_options, metrics_request
 from savant_reid.replay.command import replay_command
@@ -49,13 +50,19 @@ main.add_command(topology_group)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything the run writes.")
 @click.option("--force", is_flag=True, help="Replace the run that --out holds.")
 @click.option("--truth", type=click.Path(path_type=Path), help="Score the result against this truth file.")
-@click.option(
-    "--serve-rtsp", is_flag=True, help="Serve rtsp://HOST:PORT/CAMERA and /mosaic; files then play at their own pace."
-)
-@click.option("--rtsp-port", default=8554, show_default=True, type=click.IntRange(1, 65535))
+@rtsp_options
+@click.option("--no-videos", is_flag=True, help="Write no overlay-*.mp4 and mosaic.mp4.")
 @click.option("--zmq", metavar="ADDRESS", help="Publish metadata as JSON over ZeroMQ: tcp://HOST:PORT or ipc://PATH.")
-@click.option("--kafka", metavar="BROKERS", help="Send metadata as JSON to Kafka: HOST:PORT[,HOST:PORT…].")
+@click.option("--savant-zmq", metavar="ADDRESS", help="Send metadata in Savant's protocol: pub+bind:tcp://HOST:PORT …")
+@click.option("--savant-protocol", metavar="VERSION", help="The protocol's version that Savant's readers expect.")
+@click.option("--kafka", metavar="BROKERS", help="Send metadata to Kafka: HOST:PORT[,HOST:PORT…].")
 @click.option("--kafka-config", type=click.Path(path_type=Path), help="YAML: topics, spool, librdkafka's properties.")
+@click.option(
+    "--mqtt",
+    metavar="ADDRESS",
+    help="Publish identity events over MQTT in ONVIF's words: mqtt[s]://[USER@]HOST[:PORT]/PREFIX.",
+)
+@click.option("--mqtt-config", type=click.Path(path_type=Path), help="YAML: frames too, password file, certificates.")
 @metrics_options
 @log_format_option
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the module.")
@@ -69,9 +76,16 @@ def run_command(
     truth: Path | None,
     serve_rtsp: bool,
     rtsp_port: int,
+    rtsp_host: str,
+    rtsp_login: Path | None,
+    no_videos: bool,
     zmq: str | None,
+    savant_zmq: str | None,
+    savant_protocol: str | None,
     kafka: str | None,
     kafka_config: Path | None,
+    mqtt: str | None,
+    mqtt_config: Path | None,
     metrics_port: int | None,
     metrics_host: str,
     stall_seconds: float,
@@ -91,13 +105,18 @@ def run_command(
                 site,
                 truth,
                 force,
-                rtsp_port if serve_rtsp else None,
+                rtsp_request(serve_rtsp, rtsp_port, rtsp_host, rtsp_login),
                 dict(_key_value(text) for text in overrides),
                 progress,
                 zmq,
                 kafka,
                 kafka_config,
                 metrics=metrics_request(metrics_port, metrics_host, stall_seconds),
+                videos=not no_videos,
+                mqtt=mqtt,
+                mqtt_config=mqtt_config,
+                savant_zmq=savant_zmq,
+                savant_protocol=savant_protocol,
             )
             metrics = run(request)
     _conclude(out, metrics, as_json)
@@ -110,10 +129,7 @@ def run_command(
 @click.option("--seconds", default=90.0, show_default=True, type=click.FloatRange(5, 3600))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for everything the run writes.")
 @click.option("--force", is_flag=True, help="Replace the run that --out holds.")
-@click.option(
-    "--serve-rtsp", is_flag=True, help="Serve rtsp://HOST:PORT/CAMERA and /mosaic; files then play at their own pace."
-)
-@click.option("--rtsp-port", default=8554, show_default=True, type=click.IntRange(1, 65535))
+@rtsp_options
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json when done.")
 def demo_command(
     seed: int,
@@ -124,6 +140,8 @@ def demo_command(
     force: bool,
     serve_rtsp: bool,
     rtsp_port: int,
+    rtsp_host: str,
+    rtsp_login: Path | None,
     as_json: bool,
 ) -> None:
     """Simulate a site with cameras and people, and give every person one identity on all of them."""
@@ -142,7 +160,7 @@ def demo_command(
                 files.site,
                 files.truth,
                 force,
-                rtsp_port if serve_rtsp else None,
+                rtsp_request(serve_rtsp, rtsp_port, rtsp_host, rtsp_login),
                 {"parameters.models": json.dumps(str(_packaged("savant_reid_models")), ensure_ascii=False)},
                 progress,
             )

@@ -10,6 +10,7 @@ import click
 
 from savant_reid.errors import SavantReidError
 from savant_reid.monitoring import logs
+from savant_reid.redaction import redact
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ def plain_errors(extras: str = "local") -> Iterator[None]:
     try:
         yield
     except SavantReidError as error:
-        raise _told(str(error)) from error
+        raise _told(redact(str(error))) from error
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in ("savant_reid", ""):

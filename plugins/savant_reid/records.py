@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from savant_reid.identity.types import Decision, IdentityEvent, Sightings
 
@@ -29,3 +29,10 @@ class Sink(Protocol):
     def write_events(self, events: Sequence[IdentityEvent]) -> None: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class StreamSink(Sink, Protocol):
+    """A sink that is told, once or more, when no frame of a camera will come any more."""
+
+    def end_source(self, camera: str) -> None: ...

@@ -13,9 +13,12 @@ from typing import Any
 from savant_reid.camera_names import check_camera_names
 from savant_reid.evaluation.tracks import read_tracks
 from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
 from savant_reid.hosts.local.host import HostResult, HostRun, run_host
 from savant_reid.hosts.local.module_config import Module, load_module
-from savant_reid.hosts.local.sources import open_sources
+from savant_reid.hosts.local.rtsp_server import RtspRequest
+from savant_reid.hosts.local.sources import CameraStats, open_sources
+from savant_reid.hosts.local.wall_clock import WallClock
 from savant_reid.monitoring.monitor import Monitor
 from savant_reid.monitoring.watch import MetricsRequest, Watch
 from savant_reid.process_memory import peak_mib
@@ -26,9 +29,13 @@ from savant_reid.run_results import identity_metrics, score_run
 from savant_reid.sinks.folder_sink import open_run_sinks
 from savant_reid.sinks.frames import FrameLines
 from savant_reid.sinks.kafka import SPOOL_FOLDER, KafkaSink
+from savant_reid.sinks.kafka_messages import new_run_name
 from savant_reid.sinks.kafka_settings import load_kafka_settings
 from savant_reid.sinks.metrics import write_metrics
+from savant_reid.sinks.mqtt import MqttSink
+from savant_reid.sinks.mqtt_settings import load_mqtt_settings
 from savant_reid.sinks.run_folder import METRICS, SITE, check_inputs, prepare_run_folder
+from savant_reid.sinks.savant import SavantSink
 from savant_reid.sinks.zeromq import ZeroMqSink
 from savant_reid.site import Site
 from savant_reid.site_learned import load_learned
@@ -40,7 +47,10 @@ class RunRequest:
     """sources: (camera, uri) pairs; none takes those of the site file. site: the site file; by default that of the
     module (see run_inputs.choose_site). truth: to score the result against.
     zmq: address for metadata, see ZeroMqSink. kafka: brokers for metadata, see KafkaSink; kafka_config: its settings.
-    metrics: where to serve metrics and health while the run lasts."""
+    savant_zmq: address for metadata in Savant's protocol, see SavantSink; savant_protocol: the version it announces.
+    mqtt: address of a broker for metadata in ONVIF's words, see MqttSink; mqtt_config: its settings.
+    metrics: where to serve metrics and health while the run lasts. rtsp: where to serve the overlays, to whom.
+    videos: write the overlays as files."""
 
     module: Path
     out: Path
@@ -48,13 +58,18 @@ class RunRequest:
     site: Path | None = None
     truth: Path | None = None
     force: bool = False
-    serve_rtsp_port: int | None = None
+    rtsp: RtspRequest | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[Sequence[Frame]], None] = lambda _: None
     zmq: str | None = None
     kafka: str | None = None
     kafka_config: Path | None = None
     metrics: MetricsRequest | None = None
+    videos: bool = True
+    mqtt: str | None = None
+    mqtt_config: Path | None = None
+    savant_zmq: str | None = None
+    savant_protocol: str | None = None
 
 
 def run(request: RunRequest) -> dict[str, Any]:
@@ -73,27 +88,32 @@ def run(request: RunRequest) -> dict[str, Any]:
     started = datetime.now(timezone.utc)
     shared.forget(site_copy)
     lines = FrameLines(site.site)
+    clock = WallClock()
+    sources = open_sources(pairs, realtime=request.rtsp is not None, clock=clock)
+    stats = {source.camera: source.stats for source in sources}
     with ExitStack() as stack:
         stack.callback(shared.forget, site_copy)
         # Here, before anything is written: an address that cannot be used must not cost the run that is there.
-        published = {name: stack.enter_context(closing(sink)) for name, sink in _published(request, lines)}
-        watch = stack.enter_context(closing(Watch(request.metrics))) if request.metrics else None
+        found = _published(request, lines, stats)
+        published = {name: stack.enter_context(closing(sink)) for name, sink in found}
+        watch = stack.enter_context(closing(Watch(request.metrics, clock))) if request.metrics else None
         host_run = HostRun(
             module=module,
-            sources=open_sources(pairs, realtime=request.serve_rtsp_port is not None),
+            sources=sources,
             out=request.out,
             prepare=lambda: prepare_run_folder(request.out, request.force, copies),
             sinks=lambda model: open_run_sinks(
                 request.out, site.site, model, lines=lines, more=list(published.values())
             ),
             accept=lambda model: (load_enrolment(site, model), load_learned(site, model)),
-            serve_rtsp_port=request.serve_rtsp_port,
+            rtsp=request.rtsp,
+            videos=request.videos,
             progress=request.progress,
             monitor=watch.monitor if watch else Monitor(),
         )
         result = run_host(host_run)
         metrics = _metrics(result, site, module, started, shared.resolver_for(site_copy))
-    for name in ("zeromq", "kafka"):
+    for name in ("zeromq", "savant", "kafka", "mqtt"):
         metrics[name] = published[name].metrics() if name in published else None
     if truth is not None and not result.stopped:
         metrics["scores"] = score_run(truth, request.out)
@@ -102,13 +122,25 @@ def run(request: RunRequest) -> dict[str, Any]:
     return metrics
 
 
-def _published(request: RunRequest, lines: FrameLines) -> Iterator[tuple[str, ZeroMqSink | KafkaSink]]:
-    """The sinks that are no files, by their names in metrics.json."""
+def _published(
+    request: RunRequest, lines: FrameLines, stats: Mapping[str, CameraStats]
+) -> Iterator[tuple[str, ZeroMqSink | SavantSink | KafkaSink | MqttSink]]:
+    """The sinks that are no files, by their names in metrics.json. stats: know each camera's frames per second."""
+    name = new_run_name(datetime.now(timezone.utc))
     if request.zmq:
         yield "zeromq", ZeroMqSink(request.zmq, lines)
+    if request.savant_zmq:
+        yield "savant", SavantSink(request.savant_zmq, lines.site, request.savant_protocol, _rate_of(stats))
     if request.kafka:
         settings = load_kafka_settings(request.kafka_config) if request.kafka_config else None
-        yield "kafka", KafkaSink(request.kafka, lines, request.out / SPOOL_FOLDER, settings)
+        yield "kafka", KafkaSink(request.kafka, lines, request.out / SPOOL_FOLDER, settings, name)
+    if request.mqtt:
+        mqtt_settings = load_mqtt_settings(request.mqtt_config) if request.mqtt_config else None
+        yield "mqtt", MqttSink(request.mqtt, lines.site, mqtt_settings, name)
+
+
+def _rate_of(stats: Mapping[str, CameraStats]) -> Callable[[str], float]:
+    return lambda camera: stats[camera].fps or DEFAULT_FPS
 
 
 def _metrics(result: HostResult, site: Site, module: Module, started: datetime, resolver: Any) -> dict[str, Any]:
@@ -130,6 +162,7 @@ def _metrics(result: HostResult, site: Site, module: Module, started: datetime, 
         "stages": stages,
         "outside_share": _outside_share(result),
         "cameras": result.cameras,
+        "rtsp": result.rtsp,
         "identity": identity_metrics(resolver, embeddings, person_seconds, result.shared_ids_in_frame),
         "scores": None,
         "peak_memory_mb": peak_mib(),

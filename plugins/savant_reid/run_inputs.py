@@ -11,9 +11,9 @@ from pathlib import Path
 from savant_reid.errors import ConfigError
 from savant_reid.hosts.local.module_config import Module
 from savant_reid.hosts.local.sources import file_path, is_live
-from savant_reid.redaction import redact
 from savant_reid.sinks.run_folder import SITE, TRUTH, Copy
-from savant_reid.site import Site, load_site, moved_site, site_document, site_of_cameras
+from savant_reid.site import Site, load_site, site_of_cameras
+from savant_reid.site_copy import site_copy
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,7 @@ class ChosenSite:
     def copies(self, out: Path, truth: Path | None) -> list[Copy]:
         """What the run folder repeats of its inputs."""
         folder = self.file.parent if self.file else Path()
-        # A run folder is handed round: passwords of cameras stay at home.
-        text = redact(site_document(moved_site(self.site, folder, out))).encode()
+        text = site_copy(self.site, folder, out)
         copies = [Copy(SITE, lambda: text, self.file)]
         return copies if truth is None else [*copies, Copy(TRUTH, truth.read_bytes, truth)]
 

@@ -14,6 +14,7 @@ from savant_reid.errors import ConfigError
 from savant_reid.identity.policy import Policy
 from savant_reid.identity.search import SearchName
 from savant_reid.identity.topology import Topology, Window
+from savant_reid.redaction import redact_all
 from savant_reid.site_checks import Location, Problem, keys_given_twice, missing_files, site_problems
 
 # An identity keeps 8 prototypes, usually of 512 float32 values: 16 KiB. So many take 16 GB, the most that one site's
@@ -165,7 +166,7 @@ def load_site(path: Path) -> Site:
     try:
         data, root = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: expected YAML, found: {error}") from error
+        raise ConfigError(f"{path}: expected YAML, found: {_yaml_problem(error)}") from None
     doubled = [f"{path}:{n}: {_key(k)}: given twice, first in line {first}" for k, n, first in keys_given_twice(root)]
     if doubled:
         raise ConfigError("\n".join(doubled))
@@ -193,29 +194,6 @@ def site_document(site: Site) -> str:
     return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
 
 
-def moved_site(site: Site, source: Path, target: Path) -> Site:
-    """The site for a site file in the folder `target`, when that of `source` was read: relative files are still found.
-
-    They stay relative where they lie below `target`, so that this folder can be moved as a whole.
-    """
-
-    def moved(file: str) -> str:
-        there = (source / file).resolve()
-        return str(there.relative_to(target.resolve()) if there.is_relative_to(target.resolve()) else there)
-
-    cameras = {}
-    for name, camera in site.cameras.items():
-        if camera.source and "://" not in camera.source and not Path(camera.source).is_absolute():
-            camera = camera.model_copy(update={"source": moved(camera.source)})
-        cameras[name] = camera
-    identity, watchlist = site.identity, site.identity.watchlist
-    enrolled = identity.enrolled and moved(identity.enrolled)
-    watchlist = watchlist and watchlist.model_copy(update={"enrolled": moved(watchlist.enrolled)})
-    calibration = identity.calibration and moved(identity.calibration)
-    identity = identity.model_copy(update={"enrolled": enrolled, "watchlist": watchlist, "calibration": calibration})
-    return site.model_copy(update={"cameras": cameras, "identity": identity}).in_folder(target)
-
-
 def site_of_cameras(cameras: list[str]) -> Site:
     """The least site: names and nothing else, at least one. Raises ConfigError for a name that cannot be used."""
     return Site(site="unnamed", cameras={name: Camera() for name in cameras})
@@ -228,9 +206,15 @@ def _explain(path: Path, root: yaml.Node | None, problem: Any) -> str:
     line = _line_of(root, location)
     if problem["type"] == "extra_forbidden":
         return f"{path}:{line}: {key}: unknown key"
-    found = "" if problem["type"] in ("missing", "value_error") else f", found {problem['input']!r}"
+    found = "" if problem["type"] in ("missing", "value_error") else f", found {redact_all(repr(problem['input']))}"
     message = problem["msg"].removeprefix("Value error, ")
     return f"{path}:{line}: {f'{key}: ' if key else ''}{message}{found}"
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    """Without the piece of the file that YAML would show: there may be a password in it."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    return f"{problem or 'something else'}{f' (line {mark.line + 1})' if mark else ''}"
 
 
 def _key(location: Location) -> str:

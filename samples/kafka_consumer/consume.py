@@ -27,13 +27,24 @@ def decoded(messages: Iterable[Message]) -> Iterator[tuple[str, dict[str, Any]]]
         place = f"{message.topic()}[{message.partition()}]@{message.offset()}"
         try:
             run = dict(message.headers() or [])["id"].decode().partition("/")[0]
-            value = json.loads(message.value())
+            value = value_of(message)
             if value["schema"] not in SCHEMAS:
                 raise ValueError(f"expected one of {SCHEMAS}, found {value['schema']!r}")
         except (KeyError, TypeError, ValueError) as error:  # broken UTF-8 is a ValueError too
             log.warning("%s: passed over: %s", place, error)
             continue
         yield run, value
+
+
+def value_of(message: Message) -> dict[str, Any]:
+    """JSON, or protobuf as the same dictionary. Raises ValueError for what is neither."""
+    kind = dict(message.headers() or []).get("content-type", b"application/json")
+    if kind.startswith(b"application/x-protobuf"):
+        # Or compile plugins/savant_reid/sinks/schemas/messages.proto with protoc, for a consumer without savant-reid.
+        from savant_reid.sinks.protobuf_messages import json_form
+
+        return json_form(message.value())
+    return json.loads(message.value())
 
 
 def consume(consumer: Consumer, history: History, running: list[bool]) -> None:

@@ -94,7 +94,7 @@ class History:
         found = corrected(first_meanings(said, self.connection.execute(query, key)), said, self._corrections(key))
         self.connection.execute("DELETE FROM names WHERE (run, camera, track_id, said_id) = (?, ?, ?, ?)", (*key, said))
         self.connection.executemany(
-            "INSERT INTO names VALUES (?, ?, ?, ?, ?, ?, ?)", [(*key, said, *meaning) for meaning in found]
+            "INSERT INTO names VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [(*key, said, *meaning) for meaning in found]
         )
 
     def _corrections(self, key: Key) -> Sequence[Event]:

@@ -17,23 +17,25 @@ CREATE TABLE IF NOT EXISTS tracks (
     PRIMARY KEY (run, camera, track_id, source)
 ) WITHOUT ROWID;
 
--- What an identity said of a track means by now, in sightings from from_ns on, before until_ns.
+-- What an identity said of a track means by now, in sightings from from_ns on, before until_ns. named_id: before any
+-- correction; it differs from said_id in sightings without an identity that take the track's first.
 CREATE TABLE IF NOT EXISTS names (
-    run TEXT, camera TEXT, track_id INTEGER, said_id INTEGER, from_ns INTEGER, until_ns INTEGER, global_id INTEGER,
+    run TEXT, camera TEXT, track_id INTEGER, said_id INTEGER, from_ns INTEGER, until_ns INTEGER, named_id INTEGER,
+    global_id INTEGER,
     PRIMARY KEY (run, camera, track_id, said_id, from_ns)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS names_by_identity ON names (run, global_id);
 CREATE INDEX IF NOT EXISTS corrections ON events (run, kind);
 
 -- Who was where in each frame, as known by now; -1 where nobody can be named. Where corrections give one identity to two
--- people of a frame, who was said to be that person all along keeps it.
+-- people of a frame, who was said to be that person all along keeps it, else who was first named so.
 CREATE VIEW IF NOT EXISTS history AS
 SELECT run, camera, frame, track_id, CASE WHEN claim = 1 THEN global_id ELSE -1 END AS global_id,
        left, top, width, height, confidence, time_ns
 FROM (
     SELECT s.*, n.global_id, row_number() OVER (
         PARTITION BY s.run, s.camera, s.frame, n.global_id
-        ORDER BY s.said_id = n.global_id DESC, CASE WHEN s.said_id = n.global_id THEN -s.row ELSE s.row END
+        ORDER BY s.said_id = n.global_id DESC, n.named_id = n.global_id DESC, CASE WHEN s.said_id = n.global_id THEN -s.row ELSE s.row END
     ) AS claim
     FROM sightings s JOIN names n
         ON (n.run, n.camera, n.track_id, n.said_id) = (s.run, s.camera, s.track_id, s.said_id)

@@ -23,10 +23,11 @@ class Event(NamedTuple):
 
 
 class Meaning(NamedTuple):
-    """In sightings from `from_ns` on, before `until_ns`: this identity."""
+    """In sightings from `from_ns` on, before `until_ns`: this identity. named_id: the one before any correction."""
 
     from_ns: int
     until_ns: int
+    named_id: int
     global_id: int
 
 
@@ -37,9 +38,9 @@ def first_meanings(said: int, first: Iterable[tuple[int, int]]) -> list[Meaning]
     """
     told = sorted(first)
     if said != NOBODY or not told:
-        return [Meaning(EARLIEST_NS, LATEST_NS, said)]
+        return [Meaning(EARLIEST_NS, LATEST_NS, said, said)]
     first_ns, first_id = max(one for one in told if one[1] == told[0][1])
-    return [Meaning(EARLIEST_NS, first_ns, first_id), Meaning(first_ns, LATEST_NS, NOBODY)]
+    return [Meaning(EARLIEST_NS, first_ns, first_id, first_id), Meaning(first_ns, LATEST_NS, NOBODY, NOBODY)]
 
 
 def corrected(meanings: Iterable[Meaning], said: int, events: Iterable[Event]) -> list[Meaning]:
@@ -63,7 +64,7 @@ def _changed(meaning: Meaning, gone: int, new: int, from_ns: int, until_ns: int)
         yield meaning
         return
     if meaning.from_ns < middle[0]:
-        yield Meaning(meaning.from_ns, middle[0], gone)
-    yield Meaning(*middle, new)
+        yield meaning._replace(until_ns=middle[0])
+    yield Meaning(*middle, meaning.named_id, new)
     if middle[1] < meaning.until_ns:
-        yield Meaning(middle[1], meaning.until_ns, gone)
+        yield meaning._replace(from_ns=middle[1])

@@ -21,7 +21,8 @@ from savant_reid.calibration.result import Source, calibration_of
 from savant_reid.cli import main
 from savant_reid.errors import ConfigError
 from savant_reid.pyfuncs import shared
-from savant_reid.site import load_site, moved_site
+from savant_reid.site import load_site
+from savant_reid.site_copy import moved_site
 from savant_reid.site_learned import load_learned
 from savant_reid.testing.writer import site_of
 

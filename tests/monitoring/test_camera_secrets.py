@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import repeat
@@ -53,9 +57,40 @@ def guarded(password: str) -> Iterator[str]:
         thread.join(timeout=5)
 
 
+_READ = """
+import time
+from savant_reid.hosts.local.rtsp_source import RtspSource
+for password in ("s3cret", "wr0ng"):
+    source = RtspSource("door", f"rtsp://{user}:{{password}}@{place}/door")
+    source.start()
+    end = time.monotonic() + 15
+    while source.peek(0.1) is None and not source.stats.connection_errors and time.monotonic() < end:
+        pass
+    source.stop()
+    print(source.stats.connection_errors)
+"""
+
+
+def test_gstreamers_own_words_hold_no_password():
+    """As somebody sees them who looks for what is wrong with a camera."""
+    with guarded("s3cret") as place:
+        done = subprocess.run(
+            [sys.executable, "-c", _READ.format(user=USER, place=place)],
+            env={**os.environ, "GST_DEBUG": "*rtsp*:6,*sdp*:6,3", "GST_DEBUG_NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+    assert done.stdout.split() == ["0", "1"]
+    assert "gst_rtspsrc" in done.stderr
+    for secret in ("s3cret", "wr0ng", b64encode(f"{USER}:s3cret".encode()).decode(), USER):
+        assert secret not in done.stderr
+
+
 @contextmanager
 def camera(uri: str) -> Iterator[RtspSource]:
-    source = RtspSource("door", uri, backoff=lambda: repeat(0.05))
+    source = RtspSource("door", uri, backoff=lambda: repeat(0.05), refused_backoff=lambda: repeat(0.05))
     source.start()
     try:
         yield source

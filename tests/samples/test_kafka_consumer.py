@@ -15,11 +15,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from google.protobuf.json_format import ParseDict
 from tests.sinks.kafka_wire import broker_running
 
 from savant_reid.replay.replay import ReplayRequest, replay
 from savant_reid.sinks.kafka_producer import KafkaProducer
 from savant_reid.sinks.kafka_settings import KafkaSettings
+from savant_reid.sinks.protobuf_messages import json_form, message_classes
 from savant_reid.sinks.spool import Message
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "kafka_consumer"
@@ -167,6 +169,24 @@ def count(database: Path) -> int:
         return connection.execute("SELECT count(*) FROM sightings").fetchone()[0] if known else 0
 
 
+def as_protobuf(line: bytes) -> bytes:
+    """By the names that protobuf's own JSON form has."""
+    said = json.loads(line)
+    for one in (reid := [one["reid"] for one in said.get("objects", ())]):
+        one["state"] = f"STATE_{one['state'].upper()}"
+        one["reason"] = one["reason"] and f"REASON_{one['reason'].upper()}"
+    if "kind" in said:
+        said["kind"] = f"KIND_{said['kind'].upper()}"
+        said["evidence"] = {name: "NaN" if value is None else value for name, value in said["evidence"].items()}
+    said = {name: value for name, value in said.items() if value is not None}
+    for one in reid:
+        for name in [name for name, value in one.items() if value is None]:
+            del one[name]
+    value = ParseDict(said, message_classes()["Identity" if "kind" in said else "Frame"]()).SerializeToString()
+    assert json_form(value) == json.loads(line)
+    return value
+
+
 def test_over_the_wire_with_rubbish_between_and_a_restart(run, tmp_path):
     settings = KafkaSettings()
     database = tmp_path / "history.sqlite"
@@ -184,7 +204,7 @@ def test_over_the_wire_with_rubbish_between_and_a_restart(run, tmp_path):
         for half in (0, 1):
             for topic, name in ((settings.events_topic, "identities"), (settings.frames_topic, "frames")):
                 for line in lines[name] if half else lines[name][::2]:  # half of them come twice
-                    send(topic, name, json.loads(line).get("camera") or "s", line)
+                    send(topic, name, json.loads(line).get("camera") or "s", as_protobuf(line) if half else line)
             while left[0]:
                 producer.poll(0.1)
             if half == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -35,6 +36,10 @@ class Relay:
             one.close()
         self._open.clear()
 
+    def welcome(self, client: socket.socket) -> socket.socket:
+        """What is said to a client before anything is passed on."""
+        return client
+
     def close(self) -> None:
         with suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
@@ -48,12 +53,13 @@ class Relay:
                 try:
                     if self.target is None:
                         raise ConnectionRefusedError
+                    welcomed = self.welcome(client)
                     broker = socket.create_connection(("127.0.0.1", self.target))
-                except ConnectionRefusedError:
+                except (ConnectionError, ssl.SSLError):
                     client.close()
                     continue
-                self._open += [client, broker]
-                for source, sink in ((client, broker), (broker, client)):
+                self._open += [welcomed, broker]
+                for source, sink in ((welcomed, broker), (broker, welcomed)):
                     threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
 
 
@@ -67,8 +73,8 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 class Broker:
     """One that can be killed and started again under the same address; it then has forgotten all."""
 
-    def __init__(self) -> None:
-        self._relay = Relay()
+    def __init__(self, relay: Relay | None = None) -> None:
+        self._relay = relay or Relay()
         self.address = f"127.0.0.1:{self._relay.port}"
         self.process: subprocess.Popen[str] | None = None
 

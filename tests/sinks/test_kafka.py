@@ -21,6 +21,7 @@ from savant_reid.sinks.folder_sink import open_run_sinks
 from savant_reid.sinks.frames import FrameLines
 from savant_reid.sinks.kafka import KafkaSink
 from savant_reid.sinks.kafka_settings import KafkaSettings
+from savant_reid.sinks.protobuf_messages import json_form
 
 SCHEMAS = Path(savant_reid.sinks.__file__).parent / "schemas"
 FRAMES, EVENTS = KafkaSettings().frames_topic, KafkaSettings().events_topic
@@ -343,3 +344,25 @@ def test_the_disk_being_full_costs_frames_and_is_said(open_sink, monkeypatch, ca
     sink.close()
     told = sink.metrics()["frames"]
     assert told["dropped"] + told["waiting"] == 100
+
+
+def test_protobuf_says_the_same_and_a_spool_keeps_what_an_earlier_run_wrote_in_json(broker, open_sink, read):
+    broker.tell("down")
+    sink = open_sink(broker, run="r", close_seconds=0)
+    sink.write_frame(frame(0, {7: 3, 9: None}))
+    sink.write_events([event("created", 3)])
+    sink.close()
+    broker.tell("up")
+    sink = open_sink(broker, run="s", encoding="protobuf")
+    sink.write_frame(frame(0, {7: 3, 9: None}))
+    sink.write_events([event("created", 3)])
+    reader = read(broker)
+    reader.until(lambda: len(set(reader.ids())) == 4)
+    heard = {dict(one.headers())["id"].decode(): one for one in reader.heard}
+    assert set(heard) == {f"{run}/{what}" for run in "rs" for what in ("frame/door/0", "identity/0")}
+    kinds = {name: dict(one.headers())["content-type"].decode() for name, one in heard.items()}
+    for name, what in (("Frame", "frame/door/0"), ("Identity", "identity/0")):
+        assert kinds[f"r/{what}"] == "application/json"
+        assert kinds[f"s/{what}"] == f'application/x-protobuf; messageType="savant_reid.v1.{name}"'
+        assert json_form(heard[f"s/{what}"].value()) == json.loads(heard[f"r/{what}"].value())
+        assert heard[f"s/{what}"].key() == heard[f"r/{what}"].key()

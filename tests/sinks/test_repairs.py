@@ -35,3 +35,11 @@ def test_a_split_of_a_name_reaches_rows_that_were_merged_into_it_before():
     repairs.merge(13, 10, after_rows=True)
     repairs.split(TRACK, 10, 15, None, 400)
     assert repairs.final_id("hall", 240, 8, 13, 240) == 15
+
+
+def test_a_second_split_of_a_name_does_not_undo_the_first_one():
+    """From 52 on it was 14; what was left to 8 was found to be 17 later."""
+    repairs = Repairs()
+    repairs.split(TRACK, 8, 14, 52, 55)
+    repairs.split(TRACK, 8, 17, None, 140)
+    assert [repairs.final_id("hall", at, 8, 8, at) for at in (50, 53)] == [17, 14]

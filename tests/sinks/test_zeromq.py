@@ -94,7 +94,7 @@ def test_frames_and_events_keep_their_schemas(open_sink, subscribe):
         check(name, message)
     assert [message["sequence"] for _, message in messages[:2]] == [0, 1]
     assert messages[2][1]["objects"][0]["reid"]["global_id"] == 3
-    assert sink.metrics() == {"address": sink.address, "frames": 1, "events": 2, "overruns": 0}
+    assert sink.metrics() == {"address": sink.address, "frames": 1, "events": 2, "refused": 0, "overruns": 0}
 
 
 def test_a_camera_is_heard_alone_though_anothers_name_begins_like_it(open_sink, subscribe):
@@ -141,7 +141,7 @@ def test_a_subscriber_that_never_reads_costs_no_time_and_others_nothing(open_sin
     heard += len(all_received(reader))
     assert heard == count, "the one who reads lost messages too"
     assert slowest_s < 0.2
-    assert sink.metrics() == {"address": sink.address, "frames": count, "events": 0, "overruns": 1}
+    assert sink.metrics() == {"address": sink.address, "frames": count, "events": 0, "refused": 0, "overruns": 1}
     begin = time.perf_counter()
     sink.close()
     assert time.perf_counter() - begin < 3
@@ -180,7 +180,7 @@ def test_a_sink_can_connect_to_whoever_gathers(open_sink):
 
 def test_the_example_of_the_documents_hears(open_sink):
     page = Path(__file__).parents[2] / "docs" / "metadata.md"
-    [example] = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    [example] = [one for one in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL) if "SUB)" in one]
     sink = open_sink()
     example = example.replace("tcp://127.0.0.1:5557", sink.address.partition("+bind:")[2])
     with subprocess.Popen([sys.executable, "-c", example], stdout=subprocess.PIPE, text=True) as reader:
@@ -259,6 +259,33 @@ def test_a_peer_that_sends_rubbish_disturbs_nobody(open_sink, subscribe):
                 sink.write_frame(frame(number, {}))
                 time.sleep(0.01)
     assert [message["frame"] for _, message in all_received(subscriber)] == list(range(20))
+
+
+def test_names_of_broken_utf8_arrive_mended(subscribe):
+    sink = ZeroMqSink(ANY_PORT, FrameLines("caf\udce9"))
+    subscriber = subscribe(sink, "")
+    sink.write_frame(frame(0, {7: 3}, camera="t\udcfcr"))
+    sink.write_frame(frame(0, {7: 3}, camera="Tür"))
+    sink.write_events([event("enrolled", 3, reason="Jos\udce9")])
+    heard = all_received(subscriber)
+    sink.close()
+    assert [topic for topic, _ in heard] == ["frame/t?r/", "frame/Tür/", "identity/"]
+    assert (heard[0][1]["camera"], heard[2][1]["reason"], heard[2][1]["site"]) == ("t?r", "Jos?", "caf?")
+
+
+def test_a_message_of_2_gb_is_refused_and_the_next_one_arrives(subscribe, caplog):
+    class Lines(FrameLines):
+        def line(self, record):
+            return "x" * 2_000_000_000 if record.frame == 1 else super().line(record)
+
+    sink = ZeroMqSink(ANY_PORT, Lines("s"))
+    subscriber = subscribe(sink, "frame/")
+    for number in range(3):
+        sink.write_frame(frame(number, {7: 3}))
+    assert [message["frame"] for _, message in all_received(subscriber)] == [0, 2]
+    assert (sink.metrics()["frames"], sink.metrics()["refused"]) == (2, 1)
+    assert "a message of 2000000000 characters is too long" in caplog.text
+    sink.close()
 
 
 def test_without_the_package_it_says_what_to_install(open_sink, monkeypatch):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from savant_reid.hosts.batch import FrameView
 from savant_reid.identity.types import IdentityEvent
@@ -11,17 +13,28 @@ from savant_reid.identity.types import IdentityEvent
 PEOPLE = "person_detector.person"
 
 
+@dataclass(frozen=True)
+class KafkaOutput:
+    """brokers: HOST:PORT[,HOST:PORT…]. spool: folder for what waits for them. config: see sinks.kafka_settings."""
+
+    brokers: str
+    spool: Path
+    config: Path | None = None
+
+
 class Plugin:
     """Base of the pyfuncs. The host calls the hooks on one thread: on_start, then batches, then on_stop.
 
     embedding_model: name of the element whose embeddings the pyfunc reads, None where it reads none; the host refuses
     a name that its module does not have. people: `element.label` of the objects it is given, as the module names them.
     joint: True where the frames of a moment are decided together; a host may give others theirs one at a time.
+    kafka: where Savant's host sends the decisions beside what leaves Savant; the local host has it from its user.
     """
 
     embedding_model: str | None = None
     people: str = PEOPLE
     joint: bool = False
+    kafka: KafkaOutput | None = None
 
     def on_start(self) -> None:
         """Called once, before the first batch."""

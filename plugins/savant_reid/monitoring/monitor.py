@@ -31,6 +31,8 @@ class Stats(Protocol):
     decode_errors: int
     reconnects: int
     connection_errors: int
+    packets_lost: int
+    stream_jumps: int
     fps: float
 
 
@@ -82,7 +84,8 @@ class Monitor:
 
 
 class MeteringMonitor(Monitor):
-    """Counts into meters, and tells health of batches. clock: wall time in ns, the one that stamps live frames."""
+    """Counts into meters, and tells health of batches. clock: wall time in ns, the one that stamps live frames; it may
+    count in `steps` how often it was set."""
 
     def __init__(self, meters: Meters, health: Health, clock: Callable[[], int] = time.time_ns) -> None:
         self._meters, self._health, self._clock = meters, health, clock
@@ -152,6 +155,7 @@ class MeteringMonitor(Monitor):
         for name, figures in self._outputs.items():
             for key, value in self._read(f"output {name}", figures):
                 self._meters.set("reid_sink_figure", value, name, key)
+        self._meters.set("reid_clock_steps", getattr(self._clock, "steps", 0))
         self._meters.set("reid_healthy", self._health.healthy().ok)
         self._meters.set("reid_ready", self._health.ready().ok)
         self._meters.set("reid_batch_age_seconds", self._health.age_seconds)
@@ -162,6 +166,8 @@ class MeteringMonitor(Monitor):
         self._meters.set("reid_decode_errors", stats.decode_errors, name)
         self._meters.set("reid_connection_errors", stats.connection_errors, name)
         self._meters.set("reid_reconnects", stats.reconnects, name)
+        self._meters.set("reid_packets_lost", stats.packets_lost, name)
+        self._meters.set("reid_stream_jumps", stats.stream_jumps, name)
         self._meters.set("reid_camera_connected", connected, name)
         self._meters.set("reid_camera_fps", stats.fps, name)
 

@@ -43,6 +43,7 @@ SHARED_GAUGES: Table = MappingProxyType(
     {
         "reid_figure": Metric("Figures of the identity core, by name", ("element", "name")),
         "reid_camera_figure": Metric("Figures of the identity core by camera", ("element", "source_id", "name")),
+        "reid_sink_figure": Metric("Figures of an output, by name", ("sink", "name")),
     }
 )
 
@@ -55,13 +56,16 @@ DEEPSTREAM_COUNTERS: Table = MappingProxyType(
     }
 )
 
-# In Savant, cameras and outputs are other programs' work.
+# In Savant, cameras and most outputs are other programs' work.
 LOCAL_COUNTERS: Table = MappingProxyType(
     {
         "reid_drops": Metric("Frames dropped, by reason", ("source_id", "reason")),
         "reid_decode_errors": Metric("Damaged pictures, and streams that broke in the middle", ("source_id",)),
         "reid_connection_errors": Metric("Attempts to connect that failed, and streams that broke", ("source_id",)),
         "reid_reconnects": Metric("Streams that came back", ("source_id",)),
+        "reid_packets_lost": Metric("Packets of RTP that did not come in time", ("source_id",)),
+        "reid_stream_jumps": Metric("Times that a camera's own time stamps leapt or went back", ("source_id",)),
+        "reid_clock_steps": Metric("Times that this machine's clock was set, by more than a second", ()),
         "reid_series_refused": Metric("Values left out: their metric has too many series", ("metric",)),
     }
 )
@@ -69,7 +73,6 @@ LOCAL_GAUGES: Table = MappingProxyType(
     {
         "reid_camera_connected": Metric("1 while frames can be expected of the camera", ("source_id",)),
         "reid_camera_fps": Metric("Frames per second, as the stream says or as measured; 0: unknown", ("source_id",)),
-        "reid_sink_figure": Metric("Figures of an output, by name", ("sink", "name")),
         "reid_healthy": Metric("1 while /healthz says 200", ()),
         "reid_ready": Metric("1 while /readyz says 200", ()),
         "reid_batch_age_seconds": Metric("Since the last batch, or since the start", ()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from savant_reid.monitoring.exposition import Exposition
@@ -23,10 +25,12 @@ class MetricsRequest:
 class Watch:
     """monitor: to be handed to the host. Serves from construction to `close`."""
 
-    def __init__(self, request: MetricsRequest) -> None:
-        """Raises OutputError where the port is taken, SavantReidError where prometheus-client is missing."""
+    def __init__(self, request: MetricsRequest, clock: Callable[[], int] = time.time_ns) -> None:
+        """clock: the one that stamps live frames, in ns.
+
+        Raises OutputError where the port is taken, SavantReidError where prometheus-client is missing."""
         meters, health = Meters(), Health(request.stall_seconds)
-        self.monitor = MeteringMonitor(meters, health)
+        self.monitor = MeteringMonitor(meters, health, clock)
         self.server = MetricsServer(request.host, request.port, Exposition(meters, self.monitor.refresh), health)
 
     def close(self) -> None:

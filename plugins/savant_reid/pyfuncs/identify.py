@@ -8,7 +8,7 @@ from pathlib import Path
 from savant_reid.errors import ConfigError
 from savant_reid.hosts.batch import FrameView
 from savant_reid.hosts.choice import for_host
-from savant_reid.hosts.plugin import PEOPLE, Plugin
+from savant_reid.hosts.plugin import PEOPLE, KafkaOutput, Plugin
 from savant_reid.identity.intake import REFUSALS
 from savant_reid.identity.types import Decision, IdentityEvent, Sightings, State
 from savant_reid.pyfuncs.shared import SharedResolver, shared_resolver
@@ -16,18 +16,33 @@ from savant_reid.site import load_site
 from savant_reid.site_learned import load_learned
 from savant_reid.site_people import load_enrolment
 
+# In Savant's container; a volume there, so that what waits outlives the container.
+SPOOL = "/spool/kafka"
+
 
 @for_host
 class Identify(Plugin):
     """site: path of site.yml. embedding_model: name of the element whose embeddings it reads; the host checks that it
-    has one of that name. people: `element.label` of those whom it names."""
+    has one of that name. people: `element.label` of those whom it names. kafka: brokers, HOST:PORT with commas between,
+    to which Savant's host sends frames and events; none where it is empty. kafka_spool: folder of what waits for them.
+    kafka_config: the file of --kafka-config."""
 
     joint = True
 
-    def __init__(self, site: str, embedding_model: str, people: str = PEOPLE) -> None:
+    def __init__(
+        self,
+        site: str,
+        embedding_model: str,
+        people: str = PEOPLE,
+        kafka: str | None = None,
+        kafka_spool: str = SPOOL,
+        kafka_config: str | None = None,
+    ) -> None:
         self.site = site
         self.embedding_model = embedding_model
         self.people = people
+        config = Path(kafka_config) if kafka_config else None
+        self.kafka = KafkaOutput(kafka, Path(kafka_spool), config) if kafka else None
         self._started: SharedResolver | None = None
 
     @property

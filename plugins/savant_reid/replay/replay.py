@@ -21,7 +21,6 @@ from savant_reid.identity.constraints import Constraints
 from savant_reid.identity.types import Decision
 from savant_reid.pyfuncs import shared
 from savant_reid.records import FrameRecord, Sink
-from savant_reid.redaction import redact
 from savant_reid.replay.batches import EmptyFrames, batched
 from savant_reid.replay.frames import Frame, FrameGatherer
 from savant_reid.replay.ordering import in_order
@@ -36,7 +35,8 @@ from savant_reid.sinks.identities import IdentitiesSink
 from savant_reid.sinks.metrics import write_metrics
 from savant_reid.sinks.run_folder import METRICS, SIGHTINGS, SITE, TRUTH, Copy, check_inputs, prepare_run_folder
 from savant_reid.sinks.tracks import TracksSink
-from savant_reid.site import Site, load_site, moved_site, site_document
+from savant_reid.site import Site, load_site
+from savant_reid.site_copy import site_copy
 from savant_reid.site_corrections import load_constraints
 from savant_reid.site_learned import load_learned
 from savant_reid.site_people import load_enrolment
@@ -193,8 +193,7 @@ def _site_file(request: ReplayRequest, recording: Recording) -> Path:
 
 
 def _copies(request: ReplayRequest, site: Site, site_file: Path) -> list[Copy]:
-    # A run folder is handed round: passwords of cameras stay at home.
-    text = redact(site_document(moved_site(site, site_file.parent, request.out))).encode()
+    text = site_copy(site, site_file.parent, request.out)
     copies = [Copy(SITE, lambda: text, site_file)]
     return copies if request.truth is None else [*copies, Copy(TRUTH, request.truth.read_bytes, request.truth)]
 

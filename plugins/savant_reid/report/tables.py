@@ -27,6 +27,7 @@ MEASURES = {
 }
 DROP_WORDS = {
     "late": "frames dropped: no time for them",
+    "no_keyframe": "frames dropped: before a connection's first keyframe",
     "truncated": "video files that ended before their end",
 }
 COLUMNS = {
@@ -117,6 +118,8 @@ def drops(metrics: dict[str, Any]) -> list[tuple[str, str, int]]:
         for reason, count in mapping(entry.get("drops")).items():
             found.append((str(camera), DROP_WORDS.get(str(reason), f"frames dropped: {words(reason)}"), count))
         found.append((str(camera), "frames that could not be decoded", entry.get("decode_errors")))
+        found.append((str(camera), "packets that did not come in time", entry.get("packets_lost")))
+        found.append((str(camera), "leaps of its time stamps", entry.get("stream_jumps")))
         found.append((str(camera), "reconnects", entry.get("reconnects")))
         found.append((str(camera), "attempts to connect that failed", entry.get("connection_errors")))
     for reason, count in mapping(mapping(metrics.get("recording")).get("refused_rows")).items():

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from savant_reid.identity.types import IdentityEvent
-from savant_reid.records import FrameRecord, Sink
+from savant_reid.records import FrameRecord, Sink, StreamSink
 from savant_reid.sinks.frames import FrameLines, FramesSink
 from savant_reid.sinks.identities import IdentitiesSink
 from savant_reid.sinks.sightings import SightingsSink
@@ -28,6 +28,11 @@ class FolderSink:
         if events:
             for sink in self.sinks:
                 sink.write_events(events)
+
+    def end_source(self, camera: str) -> None:
+        for sink in self.sinks:
+            if isinstance(sink, StreamSink):
+                sink.end_source(camera)
 
     def close(self) -> None:
         with ExitStack() as stack:

@@ -15,14 +15,14 @@ class MessageMaker:
         self._site = _mended(site)
         self.run = _mended(run)
 
-    def frame(self, camera: str, frame: int, text: str) -> Message:
-        """In order by camera."""
+    def frame(self, camera: str, frame: int, body: str | bytes) -> Message:
+        """In order by camera. body: JSON, or protobuf's bytes."""
         camera = _mended(camera)
-        return Message(f"{self.run}/frame/{camera}/{frame}", f"{self._site}/{camera}", _utf8(text))
+        return Message(f"{self.run}/frame/{camera}/{frame}", f"{self._site}/{camera}", _utf8(body))
 
-    def event(self, sequence: int, text: str) -> Message:
+    def event(self, sequence: int, body: str | bytes) -> Message:
         """In order by site: a merge concerns several cameras, and a split may undo it."""
-        return Message(f"{self.run}/identity/{sequence}", self._site, _utf8(text))
+        return Message(f"{self.run}/identity/{sequence}", self._site, _utf8(body))
 
 
 def new_run_name(started: datetime) -> str:
@@ -30,9 +30,9 @@ def new_run_name(started: datetime) -> str:
     return f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
-def _utf8(text: str) -> bytes:
+def _utf8(body: str | bytes) -> bytes:
     """Half a surrogate pair, as a broken name leaves it, becomes a question mark."""
-    return text.encode(errors="replace")
+    return body if isinstance(body, bytes) else body.encode(errors="replace")
 
 
 def _mended(text: str) -> str:

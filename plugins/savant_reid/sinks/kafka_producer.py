@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from savant_reid.errors import OutputError, SavantReidError
+from savant_reid.sinks.protobuf_messages import content_type
 from savant_reid.sinks.spool import Message
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class KafkaProducer:
         self._retry_at = 0.0
         self._backoff_seconds = _BACKOFF_SECONDS[0]
         self._away = False
+        self._told: set[int] = set()
         self.replaced = 0
         try:
             self._producer = self._kafka.Producer(self._properties)
@@ -71,7 +73,7 @@ class KafkaProducer:
 
     def _produce(self, number: int) -> None:
         topic, message, _ = self._in_flight[number]
-        headers = [("id", message.id.encode(errors="replace")), ("content-type", b"application/json")]
+        headers = [("id", message.id.encode(errors="replace")), ("content-type", content_type(message.value).encode())]
         answer = partial(self._answered, self._generation, number)
         try:
             self._producer.produce(
@@ -90,6 +92,7 @@ class KafkaProducer:
             self._backoff_seconds = _BACKOFF_SECONDS[0]
             if self._away:
                 self._away = False
+                self._told.clear()
                 log.warning("Kafka: the broker answers again")
         elif error.code() in (self._kafka.KafkaError.MSG_SIZE_TOO_LARGE, self._kafka.KafkaError.INVALID_RECORD):
             log.warning("Kafka: message %s refused: %s", self._in_flight[number][1].id, error.str())
@@ -122,9 +125,15 @@ class KafkaProducer:
     def _heard(self, error: Any) -> None:
         if error.code() == self._kafka.KafkaError._ALL_BROKERS_DOWN and not self._away:
             self._away = True
-            log.warning("Kafka: no broker answers (%s); messages wait on disk", self._properties["bootstrap.servers"])
+            hint = "" if self._told else "; they hang up without a word, as with a wrong security.protocol"
+            servers = self._properties["bootstrap.servers"]
+            log.warning("Kafka: no broker answers (%s); messages wait on disk%s", servers, hint)
         elif error.fatal():
             self._fail(error.str())
+        elif error.code() not in self._told and error.code() != self._kafka.KafkaError._ALL_BROKERS_DOWN:
+            # A name that is unknown, a certificate that is not trusted, a wrong password: once, not in every attempt.
+            self._told.add(error.code())
+            log.warning("Kafka: %s", error.str())
 
 
 def kafka_bindings() -> Any:

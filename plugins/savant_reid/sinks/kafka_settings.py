@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -31,13 +31,15 @@ TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
 class KafkaSettings(BaseModel):
     """librdkafka: its properties, as its documents name them (`security.protocol`, `sasl.password` …).
 
-    spool: folder of what waits for the broker; by default kafka-spool in the run's folder. spool_megabytes: the most
-    that frames may take there; events are never dropped. longest_message_bytes: must not be above what the broker takes
-    (`message.max.bytes` there). close_seconds: how long the end of a run waits for the broker.
+    encoding: of the messages; see protobuf_messages. spool: folder of what waits for the broker; by default
+    kafka-spool in the run's folder. spool_megabytes: the most that frames may take there; events are never dropped.
+    longest_message_bytes: must not be above what the broker takes (`message.max.bytes` there). close_seconds: how long
+    the end of a run waits for the broker.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    encoding: Literal["json", "protobuf"] = "json"
     frames_topic: TopicName = "savant-reid.frames"
     events_topic: TopicName = "savant-reid.identities"
     spool: Path | None = None

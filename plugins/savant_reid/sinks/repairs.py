@@ -12,6 +12,8 @@ from savant_reid.errors import OutputError
 
 Key = tuple[str, int]
 """(camera, track_id)"""
+RowKey = tuple[str, int, int]
+"""(camera, frame, track_id)"""
 _Step = tuple[int, int, int | None]
 
 # Each about 15 MB when full. Repairs are the exception: with more than this the oldest ones are lost, and counted.
@@ -32,7 +34,9 @@ class Repairs:
         # What a name became, the number of that step, and since when.
         self._into: dict[int, _Step] = {}
         self._late: dict[Key, tuple[int, int]] = {}
-        self._split: dict[tuple[Key, int], _Step] = {}
+        # Rows whose identity in the file is not the one that they were named by: what repairs start from.
+        self._origins: dict[RowKey, tuple[int, int]] = {}
+        self._split: dict[tuple[Key, int], list[_Step]] = {}
         self._sought: dict[Key, list[tuple[int, int, int]]] = {}
 
     def merge(self, gone: int, survivor: int, after_rows: bool) -> None:
@@ -50,10 +54,8 @@ class Repairs:
 
         since_ns: only rows from then on; those too that were without a name until now_ns, while one was looked for.
         """
-        if since_ns is None:
-            self._split.pop((key, new), None)  # a track that was given back: a circle would never end
         if gone != new:
-            self._split[key, gone] = new, self._next(), since_ns
+            self._split.setdefault((key, gone), []).append((new, self._next(), since_ns))
             self.needed = True
             self._bound(self._split)
         if since_ns is not None:
@@ -65,6 +67,23 @@ class Repairs:
         self._late[key] = (first_frame, global_id)
         self.needed = True
         self._bound(self._late)
+
+    def remember(self, row: RowKey, named: int, said: int) -> None:
+        """A row was written under another identity than `named`; see origin."""
+        self._origins[row] = named, said
+        self._bound(self._origins)
+
+    def origin(self, row: RowKey, written: int) -> tuple[int, int]:
+        """(named, said) of a row that was written as `written`: said at its moment, and named before any correction.
+
+        They differ in rows without an identity that take the track's first.
+        """
+        late = -1
+        if written < 0:
+            first_frame, name = self._late.get((row[0], row[2]), (0, -1))
+            late = name if row[1] < first_frame else -1
+        named, said = self._origins.get(row, (written, written))
+        return (late, said) if named < 0 else (named, said)
 
     def survivor(self, global_id: int) -> int:
         """The identity that `global_id` lives on in."""
@@ -81,8 +100,11 @@ class Repairs:
             global_id = name if frame < first_frame else self._while_sought(key, time_ns)
         number = 0
         while True:
-            steps = self._into.get(global_id), self._split.get((key, global_id))
-            later = [s for s in steps if s is not None and s[1] > number and (s[2] is None or time_ns >= s[2])]
+            steps = list(self._split.get((key, global_id), ()))
+            if global_id in self._into:
+                steps.append(self._into[global_id])
+            # Each is later than the one before: a circle, as of a track that is given back, ends.
+            later = [s for s in steps if s[1] > number and (s[2] is None or time_ns >= s[2])]
             if not later:
                 return global_id
             global_id, number, _ = min(later, key=lambda step: step[1])
@@ -114,12 +136,7 @@ def rewrite_tracks(path: Path, repairs: Repairs) -> None:
             writer.writerow(next(rows))
             for _, frame in groupby(rows, key=lambda row: (row[0], row[1])):
                 together = list(frame)
-                said = [int(row[3]) for row in together]
-                final = [
-                    repairs.final_id(row[0], int(row[1]), int(row[2]), global_id, int(row[9]))
-                    for row, global_id in zip(together, said, strict=True)
-                ]
-                for row, global_id in zip(together, without_shared(final, said), strict=True):
+                for row, global_id in zip(together, _repaired(together, repairs), strict=True):
                     row[3] = str(global_id)
                     writer.writerow(row)
         os.replace(temporary, path)
@@ -127,15 +144,28 @@ def rewrite_tracks(path: Path, repairs: Repairs) -> None:
         raise OutputError(f"{path}: the last repairs could not be written: {error.strerror or error}") from error
 
 
-def without_shared(final: Sequence[int], said: Sequence[int]) -> list[int]:
+def _repaired(rows: Sequence[Sequence[str]], repairs: Repairs) -> list[int]:
+    """The identities of one frame's rows of the file."""
+    origins = [repairs.origin((row[0], int(row[1]), int(row[2])), int(row[3])) for row in rows]
+    final = [
+        repairs.final_id(row[0], int(row[1]), int(row[2]), named, int(row[9]))
+        for row, (named, _) in zip(rows, origins, strict=True)
+    ]
+    return without_shared(final, [said for _, said in origins], [named for named, _ in origins])
+
+
+def without_shared(final: Sequence[int], said: Sequence[int], named: Sequence[int] | None = None) -> list[int]:
     """The identities of one frame's rows, none of them twice; -1 for those who must give way.
 
-    final: what repairs made of them. said: what was said live; a row whose identity was not repaired keeps it.
+    final: what repairs made of them. said: what was said live; a row whose identity was not repaired keeps it. named:
+    with the first identity of tracks that had none yet; such a row is the next to keep it.
     """
     keeper: dict[int, int] = {}
+    claims: dict[int, int] = {}
     for index, global_id in enumerate(final):
-        if global_id not in keeper or said[index] == global_id:
-            keeper[global_id] = index
+        claim = 2 if said[index] == global_id else int(named is not None and named[index] == global_id)
+        if global_id not in keeper or claim > claims[global_id] or claim == 2:
+            keeper[global_id], claims[global_id] = index, claim
     return [global_id if keeper[global_id] == index else -1 for index, global_id in enumerate(final)]
 
 

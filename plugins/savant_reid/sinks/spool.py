@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS waiting (number INTEGER PRIMARY KEY, id TEXT, key TEX
 
 
 class Message(NamedTuple):
-    """id: the same for every repeat. key: by which the broker keeps the order. value: JSON as UTF-8."""
+    """id: the same for every repeat. key: by which the broker keeps the order. value: JSON as UTF-8, or protobuf."""
 
     id: str
     key: str
@@ -56,17 +56,26 @@ class Spool:
             self._syncing = _connect(path)
             row = self._one("SELECT count(*), sum(length(id) + length(key) + length(value)), max(number) FROM waiting")
         except (sqlite3.Error, OSError) as error:
-            raise OutputError(f"{path}: cannot be used as a spool: {error}") from error
+            raise OutputError(
+                f"{path}: cannot be used as a spool: {error}; with this file moved away, what waits in it is not sent"
+            ) from error
         self.count: int = row[0]
         self.size_bytes: int = (row[1] or 0) + self.count * _ROW_BYTES
         self.last: int = -1 if row[2] is None else row[2]
         self._unsynced = False
+        self._appended = False
+
+    @property
+    def has_new(self) -> bool:
+        """Something waits that a power cut would take."""
+        return self._appended and self.count > 0
 
     def append(self, messages: Sequence[Numbered]) -> None:
         """Raises sqlite3.Error when the disk is full; then none of them is there."""
         rows = [(number, message.id, message.key, message.value) for number, message in messages]
         with self._lock:
             self._change("INSERT INTO waiting VALUES (?, ?, ?, ?)", rows)
+            self._appended = True
             self.count += len(rows)
             self.size_bytes += sum(message.size_bytes for _, message in messages)
             self.last = max([self.last, *(number for number, _ in messages)])
@@ -91,7 +100,7 @@ class Spool:
         """Brings all to the disk, and keeps the files small. Others may append meanwhile. May raise sqlite3.Error."""
         if not self._unsynced:
             return
-        self._unsynced = False
+        self._unsynced = self._appended = False
         if self.count == 0 and self.path.stat().st_size > _LARGE_FILE_BYTES:
             with self._lock:
                 self._connection.execute("VACUUM")

@@ -159,18 +159,26 @@ class TracksSink:
 
     def _write(self, rows: Sequence[_Row]) -> None:
         """One frame of one camera."""
-        final = [self._final_id(row) for row in rows]
-        for row, global_id in zip(rows, without_shared(final, [row.global_id for row in rows]), strict=True):
+        named = [self._named(row) for row in rows]
+        said = [row.global_id for row in rows]
+        final = [
+            self._repairs.final_id(row.camera, row.frame, row.track_id, name, row.time_ns)
+            for row, name in zip(rows, named, strict=True)
+        ]
+        for index, global_id in enumerate(without_shared(final, said, named)):
+            row = rows[index]
+            if global_id != named[index]:
+                self._repairs.remember((row.camera, row.frame, row.track_id), named[index], said[index])
             line = f"{csv_field(row.camera)},{row.frame},{row.track_id},{global_id}{row.tail}"
             self._file.write(line, row.time_ns)
         self._written = True
 
-    def _final_id(self, row: _Row) -> int:
-        global_id = row.global_id
-        if row.waiting:
-            global_id = -1 if row.track.first is None else row.track.first
-            row.track.left_unknown |= global_id < 0
-        return self._repairs.final_id(row.camera, row.frame, row.track_id, global_id, row.time_ns)
+    def _named(self, row: _Row) -> int:
+        """What repairs start from: what was said, or the track's first identity where it had none yet."""
+        if not row.waiting:
+            return row.global_id
+        row.track.left_unknown |= row.track.first is None
+        return -1 if row.track.first is None else row.track.first
 
     def _forget(self, now_ns: int) -> None:
         if abs(now_ns - self._pruned_ns) < FORGET_NS:

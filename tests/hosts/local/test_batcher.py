@@ -129,6 +129,9 @@ class Scripted:
     def take(self) -> Frame | None:
         return self.frames.pop(0) if self.frames else None
 
+    def stop_soon(self) -> None:
+        pass
+
     def stop(self) -> None:
         self.stopped = True
 

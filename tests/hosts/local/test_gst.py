@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import pytest
@@ -22,3 +23,13 @@ def test_missing_bindings_name_the_apt_command(monkeypatch: pytest.MonkeyPatch) 
 def test_missing_element_names_the_apt_command() -> None:
     with pytest.raises(SavantReidError, match=r"no element 'nosuchenc'.*sudo apt-get install"):
         gst.make("nosuchenc")
+
+
+def test_what_gstreamer_complains_of_is_logged_by_us(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+):
+    event = gst.bindings().Gst.Event.new_eos()
+    with caplog.at_level(logging.DEBUG):
+        event.set_seqnum(0)
+    assert "gst_event_set_seqnum" in caplog.text
+    assert "CRITICAL" not in capfd.readouterr().err

@@ -42,6 +42,9 @@ class OneFrameThenSilence:
         frame, self._frame = self._frame, None
         return frame
 
+    def stop_soon(self) -> None:
+        pass
+
     def stop(self) -> None:
         self.ended = True
 

@@ -68,6 +68,7 @@ class DeepStreamFrame:
         self._park = park
         self._write = write
         self.held_back = 0
+        self.decisions: Sequence[Decision] | None = None
 
     @property
     def camera(self) -> str:
@@ -86,6 +87,7 @@ class DeepStreamFrame:
         self._park(rows)
 
     def write_decisions(self, decisions: Sequence[Decision]) -> None:
+        self.decisions = decisions
         self._write(self, decisions)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -40,7 +41,12 @@ class Meters:
         if amount > 0:
             self._pending[name, labels] += amount
 
-    def publish(self, figures: Mapping[str, float], by_camera: Mapping[str, Mapping[str, float]]) -> None:
+    def publish(
+        self,
+        figures: Mapping[str, float],
+        by_camera: Mapping[str, Mapping[str, float]],
+        by_sink: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
+    ) -> None:
         """Show what was added, and set the gauge of each figure."""
         pending, self._pending = self._pending, defaultdict(float)
         if self._metrics:
@@ -51,3 +57,6 @@ class Meters:
             for camera, found in by_camera.items():
                 for name, value in found.items():
                     self._metrics["reid_camera_figure"].set(float(value), (self._element, camera, name))
+            for sink, found in by_sink.items():
+                for name, value in found.items():
+                    self._metrics["reid_sink_figure"].set(float(value), (sink, name))

@@ -16,9 +16,11 @@ from savant_reid.hosts.deepstream.events import Outbox
 from savant_reid.hosts.deepstream.frames import DeepStreamFrame, Embedded, Head, moments, people_rows, sightings_of
 from savant_reid.hosts.deepstream.heads import Heads
 from savant_reid.hosts.deepstream.meters import Meters
+from savant_reid.hosts.deepstream.outlet import Outlet, outlet_for
 from savant_reid.hosts.deepstream.troubles import Troubles
 from savant_reid.hosts.plugin import Plugin
 from savant_reid.identity.types import Decision
+from savant_reid.sinks.kafka import KafkaSink
 
 # Metrics are shown after the first batch and then after each so many: about once in half a second.
 PUBLISH_EVERY = 16
@@ -52,16 +54,20 @@ class Runner:
         self._epochs = epochs_of(element)
         self._heads = Heads(bridge, get_frames, self._epochs, self.troubles, plugin.refuses)
         self._outbox = Outbox(self.troubles)
+        self._outlet: Outlet | None = None
         self._people = (-1, -1)
         self._gie: int | None = None
         self._batches = 0
 
     def start(self) -> None:
-        """Raises ConfigError where the module lacks what the plugin is told to read."""
+        """Raises ConfigError where the module lacks what the plugin is told to read, OutputError where Kafka's spool
+        cannot be used."""
         self._people = people_ids(self._bridge, self.plugin.people)
         if self.plugin.embedding_model is not None:
             self._gie = model_id(self._bridge, self.plugin.embedding_model)
         self.plugin.on_start()
+        if self.plugin.kafka is not None:
+            self._outlet = outlet_for(self.plugin.kafka, self.plugin.site_name)
 
     def process(self, buffer: Any) -> None:
         """One batch. Raises nothing."""
@@ -82,12 +88,15 @@ class Runner:
             self.plugin.on_stop()
         except Exception as error:
             self.troubles.note("stop", "-", "-", error)
+        if self._outlet is not None:
+            self._outlet.close()
         self.publish_meters()
 
     def publish_meters(self) -> None:
         """Show the metrics as they are now."""
         try:
-            self._meters.publish(self.plugin.figures(), self.plugin.camera_figures())
+            sinks = {} if self._outlet is None else {KafkaSink.name: self._outlet.figures()}
+            self._meters.publish(self.plugin.figures(), self.plugin.camera_figures(), sinks)
         except Exception as error:
             self.troubles.note("metrics", "-", "-", error)
 
@@ -118,10 +127,10 @@ class Runner:
         batch.restore_class_ids()
         heads = self._heads.read(buffer, batch_meta)
         if heads:
-            self._run(batch, heads)
-            self._publish(heads[0])
+            self._publish(heads[0], self._run(batch, heads))
 
-    def _run(self, batch: Batch, heads: Sequence[Head]) -> None:
+    def _run(self, batch: Batch, heads: Sequence[Head]) -> list[DeepStreamFrame]:
+        """The frames in the order in which they were decided."""
         rows, starts, left_out = people_rows(batch.arrays, self._people)
         write = self._writer(batch)
         self._meters.add("reid_left_out", left_out)
@@ -131,7 +140,8 @@ class Runner:
                 heads, sightings_of(batch.arrays, heads, rows, starts, self._embedded(batch.arrays)), strict=True
             )
         ]
-        for part in moments(frames) if self.plugin.joint else [[frame] for frame in frames]:
+        parts = moments(frames) if self.plugin.joint else [[frame] for frame in frames]
+        for part in parts:
             try:
                 self.plugin.process_batch(part)
             except Exception as error:  # these frames go on without an answer
@@ -139,6 +149,7 @@ class Runner:
                     self.troubles.note("frame", frame.camera, frame.head.frame_num, error)
         batch.flush()
         self._count(frames)
+        return [frame for part in parts for frame in part]
 
     def _embedded(self, arrays: BatchArrays) -> Embedded:
         if self._gather is None or not arrays.tensors.any():
@@ -166,8 +177,10 @@ class Runner:
             self.troubles.note("object without a key", "-", "-", error)
         self._meters.add("reid_keys_parted", len(batch.part_uids()))
 
-    def _publish(self, head: Head) -> None:
+    def _publish(self, head: Head, frames: Sequence[DeepStreamFrame]) -> None:
         events = self.plugin.take_events()
+        if self._outlet is not None:  # before the batch leaves: what it says of somebody rests on these events
+            self._outlet.write(events, frames, self.troubles)
         for event in events:
             self._meters.add("reid_events", 1, event.kind.value)
         if events:

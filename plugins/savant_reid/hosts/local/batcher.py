@@ -61,6 +61,9 @@ class Batcher:
     def close(self) -> None:
         """Stops all sources; may be called twice."""
         self._stopping = True
+        # All at once: one camera that cannot be reached takes its time to let go, and there may be many of them.
+        for source in self._sources:
+            source.stop_soon()
         for source in self._sources:
             source.stop()
 

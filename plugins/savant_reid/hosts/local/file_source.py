@@ -93,6 +93,9 @@ class FileSource:
             self.stats.frames += 1
         return frame
 
+    def stop_soon(self) -> None:
+        """Nothing takes long here."""
+
     def stop(self) -> None:
         self._ended = True
         if self._decoder is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import itertools
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +20,23 @@ APT_COMMAND = (
     "gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly "
     "gstreamer1.0-libav"
 )
+# Where Debian and Ubuntu keep the elements that are missing most often.
+_PACKAGES = {
+    **dict.fromkeys(("appsrc", "appsink", "videoconvert"), "gstreamer1.0-plugins-base"),
+    **dict.fromkeys(("rtph264pay", "rtpbin", "multiudpsink", "udpsrc", "mp4mux"), "gstreamer1.0-plugins-good"),
+    "h264parse": "gstreamer1.0-plugins-bad",
+    "x264enc": "gstreamer1.0-plugins-ugly",
+}
 SECOND_NS = 1_000_000_000
+log = logging.getLogger(__name__)
+
+
+class Cause(enum.Enum):
+    """Of an error: what somebody does something else about."""
+
+    REFUSED = "refused"  # user or password are wrong, missing, or may not do this
+    NOT_FOUND = "not found"
+    OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -46,7 +64,31 @@ def bindings() -> Bindings:
     Gst.init(None)
     if not hasattr(Gst, "MapInfo") or not hasattr(Gst.Buffer, "map_range"):
         raise SavantReidError(_missing("python3-gst-1.0 (GStreamer's Python overrides) is not installed"))
+    complaints = GLib.LogLevelFlags.LEVEL_CRITICAL | GLib.LogLevelFlags.LEVEL_WARNING  # fatal ones abort as ever
+    for domain in ("GStreamer", "GLib", "GLib-GObject", "GLib-GIO"):
+        GLib.log_set_handler(domain, complaints, _complain, None)
     return Bindings(Gst, GstVideo, GLib)
+
+
+def _complain(domain: str, _level: int, text: str, _data: object) -> None:
+    """What GStreamer would print by itself on standard error: into our logs, which may be JSON and hold no secrets."""
+    # rtspsrc 1.22, whenever a camera ends a stream that was never sought in.
+    level = logging.DEBUG if "gst_event_set_seqnum" in text else logging.WARNING
+    log.log(level, "%s: %s", domain, redact(text))
+
+
+@functools.cache
+def rtsp_bindings() -> Any:
+    """The module GstRtsp. Raises SavantReidError with the apt command where it is missing."""
+    bindings()
+    try:
+        import gi
+
+        gi.require_version("GstRtsp", "1.0")
+        from gi.repository import GstRtsp
+    except (ImportError, ValueError) as error:
+        raise SavantReidError(_missing(f"GStreamer's RTSP library cannot be loaded ({error})")) from error
+    return GstRtsp
 
 
 @functools.cache
@@ -67,7 +109,7 @@ def make(factory: str, **properties: Any) -> Any:
     """A new element with properties (underscores for dashes). Raises SavantReidError if the plugin is missing."""
     element = bindings().Gst.ElementFactory.make(factory, None)
     if element is None:
-        raise SavantReidError(_missing(f"GStreamer has no element {factory!r}"))
+        raise _no_element(factory)
     for name, value in properties.items():
         # By name and as text where it is text: enums such as speed-preset take their nicks only through this call.
         if isinstance(value, str):
@@ -75,6 +117,13 @@ def make(factory: str, **properties: Any) -> Any:
         else:
             element.set_property(name.replace("_", "-"), value)
     return element
+
+
+def require(*factories: str) -> None:
+    """Raises SavantReidError for the first element whose plugin is missing."""
+    for factory in factories:
+        if bindings().Gst.ElementFactory.find(factory) is None:
+            raise _no_element(factory)
 
 
 def chain(pipeline: Any, *elements: Any) -> None:
@@ -92,9 +141,23 @@ def error_text(message: Any) -> str:
     text = str(error.message).strip()
     detail = (debug or "").strip().splitlines()
     # The last line of the debug text is the cause ("gst_rtspsrc_retrieve_sdp: Failed to connect. (Not found)").
-    if detail and detail[-1] not in text:
-        text = f"{text} ({detail[-1].strip()})"
+    last = detail[-1].strip() if detail else ""
+    if last.startswith(text):
+        text = last
+    elif last and last not in text:
+        text = f"{text} ({last})"
     return redact(text)
+
+
+def error_cause(message: Any) -> Cause:
+    error, debug = message.parse_error()
+    if "Forbidden (403)" in (debug or ""):  # rtspsrc has no code for it
+        return Cause.REFUSED
+    codes = bindings().Gst.ResourceError
+    for code, cause in ((codes.NOT_AUTHORIZED, Cause.REFUSED), (codes.NOT_FOUND, Cause.NOT_FOUND)):
+        if error.matches(codes.quark(), code):
+            return cause
+    return Cause.OTHER
 
 
 def to_array(sample: Any) -> NDArray[np.uint8]:
@@ -137,6 +200,12 @@ def bgr_caps(width_px: int, height_px: int, fps: float) -> Any:
     return bindings().Gst.Caps.from_string(
         f"video/x-raw,format=BGR,width={width_px},height={height_px},framerate={millihertz}/1000"
     )
+
+
+def _no_element(factory: str) -> SavantReidError:
+    package = _PACKAGES.get(factory)
+    what = f"GStreamer has no element {factory!r}" + (f" (it is in {package})" if package else "")
+    return SavantReidError(_missing(what))
 
 
 def _missing(what: str) -> str:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +20,11 @@ from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
 from savant_reid.hosts.local.module_config import Module
 from savant_reid.hosts.local.overlay_outputs import OverlayOutputs
 from savant_reid.hosts.local.pipeline import Pipeline, load_draw_func
-from savant_reid.hosts.local.rtsp_server import RtspServer
+from savant_reid.hosts.local.rtsp_server import RtspRequest, RtspServer
 from savant_reid.hosts.local.sources import Source
 from savant_reid.interrupts import stop_on_signal
 from savant_reid.monitoring.monitor import Monitor
-from savant_reid.records import FrameRecord, Sink
+from savant_reid.records import FrameRecord, Sink, StreamSink
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class HostRun:
     accept: called with the name of the embedding model, before anything is written; raises to refuse it.
     prepare: called once everything that can be refused has been tried (sources, models, ports), before anything is
     written. sinks: makes the sinks, given the name of the embedding model. progress: called with each finished batch.
-    monitor: told how it goes; see monitoring.monitor.
+    rtsp: where to serve the overlays. videos: write them. monitor: told how it goes; see monitoring.monitor.
     """
 
     module: Module
@@ -45,7 +45,8 @@ class HostRun:
     prepare: Callable[[], None]
     sinks: Callable[[str], Sink]
     accept: Callable[[str], object] = lambda _: None
-    serve_rtsp_port: int | None = None
+    rtsp: RtspRequest | None = None
+    videos: bool = True
     progress: Callable[[Sequence[Frame]], None] = lambda _: None
     monitor: Monitor = field(default_factory=Monitor)
 
@@ -64,6 +65,7 @@ class HostResult:
     cameras: dict[str, dict[str, Any]]
     embedding_model: str
     stopped: bool
+    rtsp: dict[str, Any] | None = None
 
 
 def run_host(run: HostRun) -> HostResult:
@@ -84,8 +86,9 @@ def run_host(run: HostRun) -> HostResult:
         outputs = _outputs(run, pipeline, rtsp, stack)
         sink = run.sinks(model)
         stack.callback(sink.close)
-        run.monitor.begin(run.sources, pipeline.elements(), [sink], pipeline.watch.seconds)
+        run.monitor.begin(run.sources, pipeline.elements(), [sink, rtsp], pipeline.watch.seconds)
         counts: Counter[str] = Counter()
+        written: Counter[str] = Counter()
         times: list[int] = []
         stopped = threading.Event()
 
@@ -101,6 +104,8 @@ def run_host(run: HostRun) -> HostResult:
                     sink.write_events(events)
                     for frame in frames:
                         sink.write_frame(FrameRecord(frame.index, frame.sightings(), frame.decisions))
+                    written.update(frame.camera for frame in frames)
+                    _end_sources(run.sources, written, sink)
                 run.monitor.decided(frames)
                 _count(frames, counts)
                 times = [min(times[:1] + [f.time_ns for f in frames]), max(times[1:] + [f.time_ns for f in frames])]
@@ -125,6 +130,7 @@ def run_host(run: HostRun) -> HostResult:
             cameras={source.camera: _camera(source) for source in run.sources},
             embedding_model=model,
             stopped=stopped.is_set(),
+            rtsp=rtsp.metrics() if rtsp is not None else None,
         )
 
 
@@ -135,13 +141,13 @@ def _batcher(run: HostRun) -> Batcher:
 
 def _rtsp_server(run: HostRun, stack: ExitStack) -> RtspServer | None:
     """A running server for the overlays, if asked for. Raises OutputError when the port is taken."""
-    if run.serve_rtsp_port is None:
+    if run.rtsp is None:
         return None
     if run.module.draw_func is None:
         raise ConfigError(f"{run.module.path}: parameters.draw_func: expected one to serve over RTSP, found none")
     mounts = [*(source.camera for source in run.sources), MOSAIC_MOUNT]
     fps = max(source.stats.fps for source in run.sources) or DEFAULT_FPS
-    rtsp = RtspServer(run.serve_rtsp_port, mounts, fps=fps)
+    rtsp = RtspServer(run.rtsp.port, mounts, host=run.rtsp.host, fps=fps, logins=run.rtsp.logins)
     stack.callback(rtsp.stop)
     for mount in mounts:
         log.info("watch %s", rtsp.url(mount))
@@ -154,9 +160,17 @@ def _outputs(run: HostRun, pipeline: Pipeline, rtsp: RtspServer | None, stack: E
     if draw_func is None:
         return None
     stats = {source.camera: source.stats for source in run.sources}
-    outputs = OverlayOutputs(run.out, draw_func, stats, pipeline.watch, rtsp)
+    outputs = OverlayOutputs(run.out, draw_func, stats, pipeline.watch, rtsp, videos=run.videos)
     stack.callback(outputs.close)
     return outputs
+
+
+def _end_sources(sources: Sequence[Source], written: Mapping[str, int], sink: Sink) -> None:
+    """Tells of those whose last frame has been written; frames of others may still be on their way."""
+    if isinstance(sink, StreamSink):
+        for source in sources:
+            if source.ended and written[source.camera] == source.stats.frames:
+                sink.end_source(source.camera)
 
 
 def _count(frames: Sequence[Frame], counts: Counter[str]) -> None:
@@ -178,4 +192,6 @@ def _camera(source: Source) -> dict[str, Any]:
         "decode_errors": stats.decode_errors,
         "reconnects": stats.reconnects,
         "connection_errors": stats.connection_errors,
+        "packets_lost": stats.packets_lost,
+        "stream_jumps": stats.stream_jumps,
     }

@@ -20,10 +20,10 @@ from savant_reid.sinks.run_folder import MOSAIC, overlay_name
 
 
 class OverlayOutputs:
-    """Draws each frame once and hands the picture on.
+    """Draws each frame once and hands the picture on; draws none that nobody wants.
 
     stats: by camera; a live camera's frame rate is not known before its first frames. rtsp: a running server, or None.
-    Raises OutputError when a file cannot be written.
+    videos: write them. Raises OutputError when a file cannot be written.
     """
 
     def __init__(
@@ -33,26 +33,32 @@ class OverlayOutputs:
         stats: Mapping[str, CameraStats],
         watch: Stopwatch,
         rtsp: RtspServer | None = None,
+        *,
+        videos: bool = True,
     ) -> None:
         self._out = out
         self._draw_func = draw_func
         self._stats = stats
         self._watch = watch
         self._rtsp = rtsp
+        self._videos = videos
         self._mosaic = Mosaic(list(stats))
         self._mosaic_ns: int | None = None
         self._writers: dict[str, VideoWriter] = {}
 
     def write(self, frames: Sequence[Frame]) -> None:
         """One batch; pictures are drawn on in place."""
+        mosaic = self._wanted(MOSAIC_MOUNT)
+        wanted = [frame for frame in frames if mosaic or self._wanted(frame.camera)]
         with self._watch.measure("overlay"):
-            for frame in frames:
+            for frame in wanted:
                 self._draw_func.draw(frame, list(frame.decisions), ImageCanvas(frame.image))
-                self._mosaic.update(frame.camera, frame.image)
-        for frame in frames:
+                if mosaic:
+                    self._mosaic.update(frame.camera, frame.image)
+        for frame in wanted:
             self._put(frame.camera, overlay_name(frame.camera), frame.image, frame.time_ns, self._fps(frame.camera))
         time_ns = max(frame.time_ns for frame in frames)
-        if self._mosaic_is_due(time_ns):
+        if mosaic and self._mosaic_is_due(time_ns):
             self._mosaic_ns = time_ns
             with self._watch.measure("overlay"):
                 picture = self._mosaic.render()
@@ -63,6 +69,9 @@ class OverlayOutputs:
         with self._watch.measure("encode"), ExitStack() as stack:
             for writer in self._writers.values():
                 stack.callback(writer.close)
+
+    def _wanted(self, mount: str) -> bool:
+        return self._videos or (self._rtsp is not None and self._rtsp.watched(mount))
 
     def _mosaic_is_due(self, time_ns: int) -> bool:
         """Live frames come one by one: the mosaic keeps the pace of the fastest camera, not the sum of all.
@@ -77,9 +86,13 @@ class OverlayOutputs:
 
     def _put(self, mount: str, name: str, image: Any, time_ns: int, fps: float) -> None:
         with self._watch.measure("encode"):
-            if mount not in self._writers:
-                height, width = image.shape[:2]
-                self._writers[mount] = VideoWriter(self._out / name, (width, height), fps)
-            self._writers[mount].write(image, time_ns)
+            if self._videos:
+                self._write(mount, name, image, time_ns, fps)
             if self._rtsp is not None:
-                self._rtsp.push(mount, image, time_ns)
+                self._rtsp.push(mount, image, time_ns, fps)
+
+    def _write(self, mount: str, name: str, image: Any, time_ns: int, fps: float) -> None:
+        if mount not in self._writers:
+            height, width = image.shape[:2]
+            self._writers[mount] = VideoWriter(self._out / name, (width, height), fps)
+        self._writers[mount].write(image, time_ns)

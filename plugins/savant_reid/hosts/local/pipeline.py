@@ -134,6 +134,11 @@ class Pipeline:
                     f"{self._module.path}: {element.name or element.class_name}: expected a subclass of "
                     f"savant_reid.hosts.plugin.Plugin, found {element.module}.{element.class_name}"
                 )
+            if plugin.kafka is not None:
+                raise ConfigError(
+                    f"{self._module.path}: {element.name or element.class_name}: kafka: expected none on the local "
+                    f"host (there: savant-reid run --kafka), found {plugin.kafka.brokers}; is SAVANT_REID_KAFKA set?"
+                )
             self.plugins.append(plugin)
             return plugin.process_batch
         raise ConfigError(f"{self._module.path}: {element.element}: the local host has no stage for it")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -14,55 +16,26 @@ from numpy.typing import NDArray
 from savant_reid.errors import OutputError
 from savant_reid.hosts.local import gst
 from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
-from savant_reid.hosts.local.video_writer import pad_to_even
+from savant_reid.hosts.local.rtsp_clients import STALL_SECONDS, RtspClients, is_playing, session_medias
+from savant_reid.hosts.local.rtsp_login import Login, make_auth, viewers
+from savant_reid.hosts.local.rtsp_stream import ELEMENTS, LAUNCH, RtspStream
 
 log = logging.getLogger(__name__)
 
-# The newest pictures count: with a slow encoder older ones are thrown away.
-_QUEUE_FRAMES = 2
-# A client that vanished without a word is forgotten after this time, and its stream's encoder stops.
-_SESSION_SECONDS = 20
-_CLEANUP_SECONDS = 2
-_LAUNCH = (
-    "( appsrc name=pictures is-live=true do-timestamp=true format=time block=false leaky-type=downstream "
-    "max-bytes=0 max-buffers={queue} ! videoconvert n-threads=1 ! video/x-raw,format=I420 "
-    "! x264enc tune=zerolatency speed-preset=ultrafast threads=1 bframes=0 key-int-max={key_interval} "
-    "pass=qual quantizer=25 ! video/x-h264,profile=baseline "
-    "! rtph264pay name=pay0 pt=96 config-interval=-1 aggregate-mode=zero-latency )"
-)
+# RFC 2326's own: a client that vanished without a word is forgotten after this time, and its stream's encoder stops.
+SESSION_SECONDS = 60
+_CHECK_SECONDS = 1
+_STOP_SECONDS = 2.0
+_LOOPBACK = ("127.", "::1", "localhost")
 
 
-class _Mount:
-    """One stream: the appsrc while somebody watches, else nothing. Used by the server's and the pipeline's threads."""
+@dataclass(frozen=True)
+class RtspRequest:
+    """Where to serve, and whom. logins: none lets everybody in."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._source: Any = None
-        self._size = (0, 0)
-
-    def attach(self, source: Any) -> None:
-        with self._lock:
-            self._source, self._size = source, (0, 0)
-
-    def detach(self, source: Any) -> None:
-        with self._lock:
-            if self._source is source:
-                self._source = None
-
-    @property
-    def watched(self) -> bool:
-        return self._source is not None
-
-    def push(self, image: NDArray[np.uint8], fps: float) -> None:
-        with self._lock:
-            if self._source is None:
-                return
-            image = pad_to_even(image)
-            height, width = image.shape[:2]
-            if self._size != (width, height):
-                self._source.set_property("caps", gst.bgr_caps(width, height, fps))
-                self._size = (width, height)
-            self._source.push_buffer(gst.to_buffer(image, None, None))
+    port: int
+    host: str = "127.0.0.1"
+    logins: tuple[Login, ...] = ()
 
 
 class RtspServer:
@@ -71,22 +44,35 @@ class RtspServer:
     A GLib main loop runs in its own thread. `push` never waits. Clients that come before the first picture wait for it.
     """
 
-    def __init__(self, port: int, mounts: Sequence[str], *, host: str = "0.0.0.0", fps: float = DEFAULT_FPS) -> None:
-        """port: 0 takes a free one, see `port`. fps: nominal, says how far keyframes are apart (one second).
+    def __init__(
+        self,
+        port: int,
+        mounts: Sequence[str],
+        *,
+        host: str = "127.0.0.1",
+        fps: float = DEFAULT_FPS,
+        logins: Sequence[Login] = (),
+        session_seconds: int = SESSION_SECONDS,
+        stall_seconds: float = STALL_SECONDS,
+    ) -> None:
+        """port: 0 takes a free one, see `port`. fps: nominal, where `push` does not say. stall_seconds: how long a
+        client may take nothing of its stream.
 
-        Raises OutputError when the port cannot be used.
+        Raises OutputError when the port cannot be used, SavantReidError where a part of GStreamer is missing.
         """
         self._rtsp = gst.rtsp_server_bindings()
         self._glib = gst.bindings().GLib
-        gst.make("x264enc")  # refuses here, not when the first client comes, where the plugin is missing
-        self._fps = fps
+        gst.require(*ELEMENTS)  # refuses here, not when the first client comes
         self._host = host
-        self._mounts = {name: _Mount() for name in mounts}
+        self._session_seconds = session_seconds
+        self.streams = {name: RtspStream(name, fps, self._watchers) for name in mounts}
+        self.clients = RtspClients(self._stream_of, self._stream_at, stall_seconds)
         self._context = self._glib.MainContext.new()
         self._loop = self._glib.MainLoop.new(self._context, False)
         self._server = self._rtsp.RTSPServer.new()
         self._server.set_address(host)
         self._server.set_service(str(port))
+        self._server.set_auth(make_auth(logins, self.clients.denied))
         # A client that waits for the first picture occupies its thread: each gets its own.
         self._server.get_thread_pool().set_max_threads(-1)
         self._add_factories()
@@ -95,18 +81,34 @@ class RtspServer:
         self._thread = threading.Thread(target=self._loop.run, name="rtsp-server", daemon=True)
         self._thread.start()
         self._stopped = False
+        if not logins and not host.startswith(_LOOPBACK):
+            log.warning("rtsp: whoever reaches %s:%d can watch: no password is asked (--rtsp-login)", host, self.port)
 
-    def push(self, camera: str, image: NDArray[np.uint8], time_ns: int = 0) -> None:  # noqa: ARG002 - part of the outputs' contract
+    @property
+    def sinks(self) -> Sequence[Any]:
+        """All that have figures, for a Monitor."""
+        return [self.clients, *self.streams.values()]
+
+    def metrics(self) -> dict[str, Any]:
+        return {**self.clients.figures(), "streams": {name: dict(s.figures()) for name, s in self.streams.items()}}
+
+    def push(
+        self,
+        camera: str,
+        image: NDArray[np.uint8],
+        time_ns: int = 0,  # noqa: ARG002 - part of the outputs' contract
+        fps: float | None = None,
+    ) -> None:
         """image: (h, w, 3) uint8 BGR, copied. Does nothing while nobody watches; streams carry the time of the push."""
-        self._mounts[camera].push(image, self._fps)
+        self.streams[camera].push(image, fps)
 
     def watched(self, camera: str) -> bool:
         """Somebody watches this stream, or has left it only just now: worth drawing for."""
-        return self._mounts[camera].watched
+        return self.streams[camera].watched
 
     def url(self, camera: str) -> str:
-        host = "127.0.0.1" if self._host == "0.0.0.0" else self._host
-        return f"rtsp://{host}:{self.port}/{quote(camera)}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
+        return f"rtsp://{f'[{host}]' if ':' in host else host}:{self.port}/{quote(camera)}"
 
     def stop(self) -> None:
         """Closes the port and all connections; may be called twice."""
@@ -120,10 +122,15 @@ class RtspServer:
         self._thread.join(timeout=10)
         self._listener.destroy()
         self._listener = None  # the last reference closes the port
+        self.clients.close()
         remove = self._rtsp.RTSPFilterResult.REMOVE
         self._server.client_filter(lambda *_: remove)
         # Sessions outlive their clients, and hold the encoders.
         self._server.get_session_pool().filter(lambda *_: remove)
+        # Clients end in their own threads.
+        deadline = time.monotonic() + _STOP_SECONDS
+        while any(map(self.watched, self.streams)) and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     def _listen(self, port: int) -> Any:
         try:
@@ -134,30 +141,43 @@ class RtspServer:
                 "stop the other program or choose another port with --rtsp-port PORT"
             ) from error
         listener.attach(self._context)
-        cleanup = self._glib.timeout_source_new_seconds(_CLEANUP_SECONDS)
-        cleanup.set_callback(self._forget_lost_clients)
-        cleanup.attach(self._context)
+        check = self._glib.timeout_source_new_seconds(_CHECK_SECONDS)
+        check.set_callback(self._check)
+        check.attach(self._context)
         return listener
 
-    def _forget_lost_clients(self, *_: Any) -> bool:
+    def _check(self, *_: Any) -> bool:
         self._server.get_session_pool().cleanup()
+        self.clients.check(self._server.client_filter(None))
         return True
 
     def _add_factories(self) -> None:
+        transports = gst.rtsp_bindings().RTSPLowerTrans
         mount_points = self._server.get_mount_points()
-        for name, mount in self._mounts.items():
+        for name, stream in self.streams.items():
             factory = self._rtsp.RTSPMediaFactory.new()
-            factory.set_launch(_LAUNCH.format(queue=_QUEUE_FRAMES, key_interval=max(1, round(self._fps))))
+            factory.set_launch(LAUNCH)
             factory.set_shared(True)
-            factory.connect("media-configure", self._configure, mount)
+            factory.set_permissions(viewers())
+            factory.set_protocols(transports.UDP | transports.TCP)
+            factory.connect("media-configure", self._configure, stream)
             mount_points.add_factory(f"/{quote(name)}", factory)
         self._server.connect("client-connected", self._greet)
 
-    def _configure(self, _factory: Any, media: Any, mount: _Mount) -> None:
-        """A first client has come: its media's appsrc takes pictures until the last client is gone."""
-        source = media.get_element().get_by_name_recurse_up("pictures")
-        mount.attach(source)
-        media.connect("unprepared", lambda _media: mount.detach(source))
+    def _configure(self, _factory: Any, media: Any, stream: RtspStream) -> None:
+        stream.attach(media)
 
     def _greet(self, _server: Any, client: Any) -> None:
-        client.connect("new-session", lambda _client, session: session.set_timeout(_SESSION_SECONDS))
+        client.connect("new-session", lambda _client, session: session.set_timeout(self._session_seconds))
+        self.clients.add(client)
+
+    def _stream_of(self, media: Any) -> RtspStream | None:
+        return next((stream for stream in self.streams.values() if media is not None and stream.media is media), None)
+
+    def _stream_at(self, path: str) -> RtspStream | None:
+        return next((stream for name, stream in self.streams.items() if path == f"/{quote(name)}"), None)
+
+    def _watchers(self, media: Any) -> int:
+        """Clients that a media is sent to, by their sessions: over UDP they may have closed their connection."""
+        found = session_medias(self._server.get_session_pool().filter)
+        return sum(is_playing(one) and one.get_media() is media for one in found)

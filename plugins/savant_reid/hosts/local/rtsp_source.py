@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote
 
-from savant_reid.errors import SourceError
 from savant_reid.hosts.local import gst
-from savant_reid.hosts.local.decoder import Decoder, Picture, StreamError
+from savant_reid.hosts.local.decoder import Decoder, Packet, Picture, StreamError
 from savant_reid.hosts.local.frame import Frame
+from savant_reid.hosts.local.retries import PROVEN_SECONDS, Retries, Waits
+from savant_reid.hosts.local.rtsp_address import parse_address
+from savant_reid.hosts.local.rtsp_session import FirstVideo, OneLogin
 from savant_reid.hosts.local.sources import CameraStats
-from savant_reid.redaction import redact, redact_uri
+from savant_reid.hosts.local.stream_time import StreamTime
+from savant_reid.hosts.local.wall_clock import WallClock
 
 log = logging.getLogger(__name__)
 
@@ -25,32 +27,22 @@ QUEUE_FRAMES = 4
 # What the jitter buffer waits for late packets; over TCP there are none, but cameras send in bursts.
 LATENCY_MS = 100
 STALL_SECONDS = 10.0
-FIRST_RETRY_SECONDS = 1.0
-LONGEST_RETRY_SECONDS = 30.0
-# A clock that steps back by less is held still, so that times rise; by more it starts a new epoch.
-_CLOCK_SLACK_NS = gst.SECOND_NS
+# While packets come, a picture may take so many times longer: some cameras send a keyframe every 16 s only.
+PATIENCE = 3
 _TEARDOWN_NS = 100_000_000
 _PULL_SECONDS = 0.2
-
-
-def backoff_seconds(
-    rng: random.Random, first_seconds: float = FIRST_RETRY_SECONDS, longest_seconds: float = LONGEST_RETRY_SECONDS
-) -> Iterator[float]:
-    """Waiting times before retries: doubling up to the longest, each shortened by up to a half at random.
-
-    The jitter keeps many cameras behind one broken switch from all coming back in the same moment.
-    """
-    ceiling = first_seconds
-    while True:
-        yield ceiling * rng.uniform(0.5, 1.0)
-        ceiling = min(ceiling * 2, longest_seconds)
+_ADVICE = {
+    gst.Cause.REFUSED: "wrong user or password, none given, or a user who may not watch; "
+    "tried rarely, as cameras lock accounts",
+    gst.Cause.NOT_FOUND: "the camera has no such stream; is the path right?",
+}
 
 
 class RtspSource:
     """Frames of an RTSP camera, stamped on arrival; the oldest are dropped (`late`) when nobody takes them.
 
-    A thread reads and reconnects. The epoch grows with every reconnect, change of resolution and step back of
-    the clock.
+    A thread reads and reconnects. Times rise whatever the camera's own time stamps do. The epoch grows with every
+    reconnect and change of resolution.
     Never raises after its construction. User and password appear in no message.
     """
 
@@ -61,22 +53,20 @@ class RtspSource:
         camera: str,
         uri: str,
         *,
-        clock: Callable[[], int] = time.time_ns,
-        transport: str = "tcp",
+        clock: Callable[[], int] | None = None,
         stall_seconds: float = STALL_SECONDS,
-        backoff: Callable[[], Iterator[float]] | None = None,
+        backoff: Waits | None = None,
+        refused_backoff: Waits | None = None,
+        proven_seconds: float = PROVEN_SECONDS,
     ) -> None:
-        """clock: wall time in ns. transport: tcp, or udp. backoff: makes the waiting times of one outage."""
+        """uri: see rtsp_address.parse_address. clock: site time in ns; cameras of one run share it. backoff,
+        refused_backoff, proven_seconds: see retries.Retries. Raises SourceError for an address that cannot be read."""
         self.camera = camera
         self.stats = CameraStats()
-        self._shown_uri = redact_uri(uri)
-        self._uri, self._user, self._password = _split_credentials(camera, uri)
-        self._clock = clock
-        self._transport = transport
+        self._address = parse_address(camera, uri)
+        self._clock = clock or WallClock()
         self._stall_seconds = stall_seconds
-        # Seeded by the camera's name: cameras differ from each other, runs do not.
-        rng = random.Random(camera)
-        self._backoff = backoff or (lambda: backoff_seconds(rng))
+        self._retries = Retries(camera, backoff=backoff, refused_backoff=refused_backoff, proven_seconds=proven_seconds)
         self._frames: deque[Frame] = deque()
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -87,6 +77,8 @@ class RtspSource:
         self._size = (0, 0)
         self._last_ns = -1
         self._began = 0, 0  # this connection's first frame: index, time in ns
+        self._good_seconds = 0.0  # of this connection: from its first frame to its latest
+        self._stream_time = StreamTime()
 
     @property
     def ended(self) -> bool:
@@ -96,8 +88,13 @@ class RtspSource:
     def connected(self) -> bool:
         return self._connected
 
+    @property
+    def running(self) -> bool:
+        """Its thread has not ended."""
+        return self._thread is not None and self._thread.is_alive()
+
     def start(self) -> None:
-        gst.bindings()
+        gst.rtsp_bindings()
         self._thread = threading.Thread(target=self._run, name=f"rtsp-{self.camera}", daemon=True)
         self._thread.start()
 
@@ -114,55 +111,92 @@ class RtspSource:
             self.stats.frames += 1
             return self._frames.popleft()
 
+    def stop_soon(self) -> None:
+        self._stopping.set()
+
     def stop(self) -> None:
         self._stopping.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=10)
 
     def _run(self) -> None:
-        waits = self._backoff()
         while not self._stopping.is_set():
-            before = self._index
-            reason = self._read_stream()
-            if self._index > before:
-                waits = self._backoff()
+            self._good_seconds = 0.0
+            reason, cause = self._read_stream()
             if self._stopping.is_set():
                 return
             self.stats.connection_errors += 1
-            wait_seconds = next(waits)
-            log.warning("camera %r: %s: %s; next attempt in %.1f s", self.camera, self._shown_uri, reason, wait_seconds)
+            wait_seconds = self._retries.after(self._good_seconds, refused=cause is gst.Cause.REFUSED)
+            log.warning(
+                "camera %r: %s: %s%s; next attempt in %.1f s",
+                self.camera,
+                self._address.shown,
+                self._address.scrub(reason),
+                self._advice(cause),
+                wait_seconds,
+            )
             self._stopping.wait(wait_seconds)
 
-    def _read_stream(self) -> str:
+    def _advice(self, cause: gst.Cause) -> str:
+        if cause in _ADVICE:
+            return f": {_ADVICE[cause]}"
+        if self._address.uri.startswith("rtsps:") and not self._good_seconds:
+            return ": does this machine trust the camera's certificate?"  # GStreamer does not tell
+        return ""
+
+    def _read_stream(self) -> tuple[str, gst.Cause]:
         """Reads one connection until it breaks, and says why it did."""
         decoder: Decoder | None = None
         try:
-            decoder = Decoder(self._uri, on_source=self._set_up)
+            decoder = Decoder(self._address.uri, from_keyframe=True, on_source=self._set_up)
             decoder.start()
-            return self._pump(decoder)
+            return self._pump(decoder), gst.Cause.OTHER
+        except StreamError as error:
+            return str(error), error.cause
         except Exception as error:  # whatever happens to one camera stays with it: the others go on
-            if not isinstance(error, StreamError):
-                log.exception("camera %r: unexpected error", self.camera)
-            return redact(str(error))
+            log.exception("camera %r: unexpected error", self.camera)
+            return str(error), gst.Cause.OTHER
         finally:
             self._connected = False
             if decoder is not None:
                 decoder.close()
 
     def _pump(self, decoder: Decoder) -> str:
-        errors_before = self.stats.decode_errors
-        silent_since = time.monotonic()
+        before_all = replace(self.stats, drops=dict(self.stats.drops))
+        picture_at = packet_at = time.monotonic()
+        packet: Packet | None = None
+        self._stream_time.restart()
         while not self._stopping.is_set():
             picture = decoder.pull(_PULL_SECONDS)
-            self.stats.decode_errors = errors_before + decoder.decode_errors
+            now = time.monotonic()
+            self._count(before_all, decoder)
+            packet, before = decoder.packet(), packet
+            if packet is not None and packet != before:
+                packet_at = now
+                self._read_time(packet, now)
             if picture is not None:
-                silent_since = time.monotonic()
+                picture_at = now
                 self._deliver(picture, decoder.fps)
             elif decoder.ended:
                 return "the camera ended the stream"
-            elif time.monotonic() - silent_since > self._stall_seconds:
-                return f"no frame for {self._stall_seconds:g} s"
+            elif now - max(picture_at, packet_at) > self._stall_seconds:
+                return f"nothing came for {self._stall_seconds:g} s"
+            elif now - picture_at > PATIENCE * self._stall_seconds:
+                return f"no picture could be decoded for {PATIENCE * self._stall_seconds:g} s, though packets came"
         return "stopped"
+
+    def _count(self, before: CameraStats, decoder: Decoder) -> None:
+        """What this connection has counted so far, added to what was counted before it."""
+        self.stats.decode_errors = before.decode_errors + decoder.decode_errors
+        self.stats.packets_lost = before.packets_lost + decoder.packets_lost()
+        if decoder.left_out():
+            self.stats.drops["no_keyframe"] = before.drops.get("no_keyframe", 0) + decoder.left_out()
+
+    def _read_time(self, packet: Packet, now_seconds: float) -> None:
+        if self._stream_time.read(packet.rtp_time, packet.clock_rate, now_seconds):
+            self.stats.stream_jumps += 1
+            if self._stream_time.jumps == 1:  # of this connection: some cameras do it all the time
+                log.warning("camera %r: its time stamps leapt; its frames keep this machine's time", self.camera)
 
     def _deliver(self, picture: Picture, nominal_fps: float) -> None:
         time_ns = self._stamp(reconnected=not self._connected and self._index > 0)
@@ -176,6 +210,7 @@ class RtspSource:
         index, began_ns = self._began
         elapsed_ns = time_ns - began_ns
         self.stats.note_fps(nominal_fps, (self._index - index) * gst.SECOND_NS / elapsed_ns if elapsed_ns > 0 else 0.0)
+        self._good_seconds = max(0, elapsed_ns) * 1e-9
         frame = Frame(self.camera, self._index, time_ns, picture.image, self._epoch)
         self._index += 1
         self._connected = True
@@ -190,14 +225,9 @@ class RtspSource:
         if reconnected:
             self._epoch += 1
             self.stats.reconnects += 1
-            log.warning("camera %r: %s is back", self.camera, self._shown_uri)
-        now_ns = self._clock()
-        if self._last_ns - _CLOCK_SLACK_NS < now_ns <= self._last_ns:
-            now_ns = self._last_ns + 1
-        elif now_ns <= self._last_ns:
-            self._epoch += 1
-        self._last_ns = now_ns
-        return now_ns
+            log.warning("camera %r: %s is back", self.camera, self._address.shown)
+        self._last_ns = max(self._clock(), self._last_ns + 1)
+        return self._last_ns
 
     def _set_up(self, source: Any) -> None:
         """Configures rtspsrc. User and password go in here, so that no message of GStreamer can hold them."""
@@ -205,24 +235,12 @@ class RtspSource:
             ("latency", LATENCY_MS),
             ("tcp-timeout", int(self._stall_seconds * 1e6)),
             ("teardown-timeout", _TEARDOWN_NS),
-            ("user-id", self._user),
-            ("user-pw", self._password),
+            ("user-id", self._address.user),
+            ("user-pw", self._address.password),
         ):
             if value is not None:
                 source.set_property(name, value)
-        gst.bindings().Gst.util_set_object_arg(source, "protocols", self._transport)
-        source.connect("select-stream", lambda _source, _number, caps: caps.get_structure(0)["media"] == "video")
-
-
-def _split_credentials(camera: str, uri: str) -> tuple[str, str | None, str | None]:
-    """(URI without user and password, user, password)."""
-    # By hand: urlsplit ends at a "?" or "#" of a password that should have been percent-encoded, and raises at a "[".
-    scheme, _, rest = uri.partition("://")
-    authority, slash, path = rest.partition("/")
-    user_info, at, place = authority.rpartition("@")
-    if not place:
-        raise SourceError(f"camera {camera!r}: expected rtsp://host[:port]/path, found {redact_uri(uri)!r}")
-    if not at:
-        return uri, None, None
-    user, _, password = user_info.partition(":")
-    return f"{scheme}://{place}{slash}{path}", unquote(user), unquote(password)
+        gst.bindings().Gst.util_set_object_arg(source, "protocols", self._address.transport)
+        source.connect("select-stream", FirstVideo().wants)
+        if self._address.user is not None:
+            source.connect("before-send", OneLogin(self._address.user).sending)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 from savant_reid.errors import SourceError
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.frame_rate import first_plausible
+from savant_reid.hosts.local.rtsp_address import is_rtsp
+from savant_reid.hosts.local.wall_clock import WallClock
 from savant_reid.redaction import redact_uri
 
 
@@ -19,10 +20,13 @@ from savant_reid.redaction import redact_uri
 class CameraStats:
     """What happened to one camera so far.
 
-    frames: taken by the consumer. drops: by reason; `late` is a live frame the consumer had no time for, `truncated`
-    a file that ended before its end (counted once, its missing frames are not known). decode_errors: damaged pictures,
+    frames: taken by the consumer. drops: by reason; `late` is a live frame the consumer had no time for, `no_keyframe`
+    one that came before a connection's first keyframe, `truncated` a file that ended before its end (counted once, its
+    missing frames are not known). decode_errors: damaged pictures,
     and streams that broke in the middle. reconnects: streams that came back. connection_errors: attempts that failed
-    and streams that broke. fps: as the stream says, else as measured; 0 while neither gives a rate that can be one.
+    and streams that broke. packets_lost: of RTP, that did not come in time. stream_jumps: times that the camera's own
+    time stamps leapt or went back. fps: as the stream says, else as measured; 0 while neither gives a rate that can be
+    one.
     """
 
     frames: int = 0
@@ -30,6 +34,8 @@ class CameraStats:
     decode_errors: int = 0
     reconnects: int = 0
     connection_errors: int = 0
+    packets_lost: int = 0
+    stream_jumps: int = 0
     width: int = 0
     height: int = 0
     fps: float = 0.0
@@ -65,6 +71,9 @@ class Source(Protocol):
     def take(self) -> Frame | None:
         """The next frame, which is removed; never waits."""
 
+    def stop_soon(self) -> None:
+        """Begins to stop, and waits for nothing."""
+
     def stop(self) -> None:
         """Frees everything; may be called twice and from another thread."""
 
@@ -81,7 +90,7 @@ def parse_source(text: str) -> tuple[str, str]:
 
 
 def is_live(uri: str) -> bool:
-    return uri.partition("://")[0].lower() in ("rtsp", "rtsps")
+    return is_rtsp(uri)
 
 
 def open_source(
@@ -90,12 +99,12 @@ def open_source(
     *,
     start_ns: int = 0,
     realtime: bool = False,
-    clock: Callable[[], int] = time.time_ns,
+    clock: Callable[[], int] | None = None,
 ) -> Source:
     """The source for a path, a file:// or an rtsp:// URI. Raises SourceError for any other scheme.
 
     start_ns: time of a file's first frame on the site's clock. realtime: play a file at its own pace, as beside live
-    cameras. clock: gives a live frame's time on arrival, in ns.
+    cameras. clock: gives a live frame's time on arrival, in ns; by default a WallClock.
     """
     from savant_reid.hosts.local.file_source import FileSource
     from savant_reid.hosts.local.rtsp_source import RtspSource
@@ -110,7 +119,7 @@ def open_sources(
     *,
     start_ns: int = 0,
     realtime: bool = False,
-    clock: Callable[[], int] = time.time_ns,
+    clock: Callable[[], int] | None = None,
 ) -> list[Source]:
     """Sources for (camera, uri) pairs. Beside a live camera, files play at their own pace and on the same clock.
 
@@ -120,6 +129,7 @@ def open_sources(
     for camera in names:
         if names.count(camera) > 1:
             raise SourceError(f"camera {camera!r} is given {names.count(camera)} times; each camera has one source")
+    clock = clock or WallClock()
     any_live = any(is_live(uri) for _, uri in pairs)
     if any_live:
         start_ns = clock()
