@@ -126,6 +126,30 @@ def test_before_there_are_matches_the_spread_of_all_tracklets_stands_in():
     np.testing.assert_allclose(metric._transform.T @ prior @ metric._transform, np.eye(4), atol=1e-4)
 
 
+def test_crops_of_one_track_weigh_directions_before_anybody_is_known_twice():
+    metric, uneven = Metric(1, D), np.ones(D, np.float32)
+    uneven[:4] = 5.0  # where crops of one track differ most
+    for step in noise(8, 200) * uneven:
+        metric.learn_crops(step[None])
+    metric.learn_camera(0, noise(9, 1)[0])
+    put_to_use(metric)
+    differing, other = metric.look(np.eye(D, dtype=np.float32)[[0, 8]] + 0.2 * np.eye(D, dtype=np.float32)[[4, 9]])
+    assert differing[0] / differing[4] < 0.8 * other[8] / other[9]
+
+
+def test_crops_only_say_how_directions_compare_and_not_how_much_people_differ():
+    rows, steps = noise(10, 40), noise(11, 100)
+    transforms = []
+    for size in (1.0, 9.0):
+        metric = Metric(1, D)
+        metric.learn_crops(size * steps)
+        for row in rows:
+            metric.learn_camera(0, row)
+        put_to_use(metric)
+        transforms.append(metric._transform)
+    np.testing.assert_allclose(transforms[0], transforms[1], rtol=1e-3, atol=1e-3)
+
+
 def test_a_match_counts_by_its_probability_and_the_prototypes_behind_it():
     """Half as probable twice is the same as once; a mean of three looks varies by a third of one look's variance."""
     sure, doubted = Metric(1, 4), Metric(1, 4)

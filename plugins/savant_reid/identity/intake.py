@@ -129,6 +129,7 @@ class Intake:
             if tracklet.row < 0:
                 tracklet.row = self._crops.take_row()
         self._watch_for_strangers(tracklets, vectors, quality)
+        self._teach(tracklets, vectors)
         crop_rows = np.array([t.row for t in tracklets], np.int64)
         self._crops.add(crop_rows, vectors, quality, at_ns)
         self.look_again(tracklets)
@@ -148,6 +149,18 @@ class Intake:
         means = self._crops.robust_means(rows, self._metric.means[cameras])
         for tracklet, mean in zip(tracklets, means, strict=True):
             tracklet.mean = mean
+
+    def _teach(self, tracklets: Sequence[Tracklet], vectors: Floats) -> None:
+        """How a crop differs from those before it on its track, where nobody else seems to be in the picture."""
+        calm = [
+            (vector - tracklet.mean) * (tracklet.crops / (tracklet.crops + 1.0)) ** 0.5
+            for tracklet, vector in zip(tracklets, vectors, strict=True)
+            if tracklet.mean is not None
+            and 1 <= tracklet.crops < self._tuning.crops
+            and not (tracklet.strangers or tracklet.doubts)
+        ]
+        if calm:
+            self._metric.learn_crops(np.stack(calm).astype(np.float32))
 
     def _watch_for_strangers(self, tracklets: Sequence[Tracklet], vectors: Floats, quality: Floats) -> None:
         """Count crops in a row that look like somebody else than their track did."""

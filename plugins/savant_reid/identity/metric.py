@@ -7,8 +7,10 @@ Two lessons from the site's own unlabelled video:
 * Within-class covariance normalisation (Hatch et al., Interspeech 2006): directions in which one person differs from
   visit to visit (sides, light, pose) weigh less. The covariance is learned from the engine's own matches, shrunk
   towards a prior: the covariance of all tracklets, by which whitening needs no match at all (Jegou and Chum, ECCV
-  2012), itself shrunk towards "all directions alike" while few people are known, so that the first ones are not
-  explained away. A wrong match only adds a little of the total covariance, so mistakes do not run away.
+  2012), itself shrunk while few people are known, so that the first ones are not explained away: towards how the crops
+  of one track differ. Those come by the hundred in the first minute, know of nobody (their track's mean is taken off)
+  and spread along much the same directions. Before the first crops all directions are alike. A wrong match only adds a
+  little of the total covariance, so mistakes do not run away.
 """
 
 from __future__ import annotations
@@ -30,10 +32,13 @@ CAMERA_PRIOR = 8.0
 MEMORY = 500.0
 # The lessons are put to use again when this much more has been seen; each time the whole gallery is seen anew.
 GROWTH = 1.3
-# Matches that the prior is worth, and people that its own prior ("all directions alike") is worth: multiples of the
-# dimension ...
+# Matches that the prior is worth, people that its own prior (how crops differ) is worth, and crops that the prior of
+# this ("all directions alike") is worth: multiples of the dimension ...
 WITHIN_PRIOR = 0.5
 TOTAL_PRIOR = 0.5
+CROP_PRIOR = 0.5
+# ... after so many of which, crops teach nothing new ...
+MOST_CROPS = 16.0
 # The share of all variance that lies within people, before there are matches.
 WITHIN_SHARE = 0.33
 # ... and the share of the mean eigenvalue that is added to all, against directions that seem not to vary at all.
@@ -79,6 +84,9 @@ class Metric:
         self._total = np.zeros((dimension, dimension), np.float32)
         self._totalled = 0.0
         self._tracklets: list[Floats] = []
+        self._wobble = np.zeros((dimension, dimension), np.float32)
+        self._wobbled = 0
+        self._crops: list[Floats] = []
         self._transform: Floats | None = None
         self._people_before = 0.0
 
@@ -113,6 +121,14 @@ class Metric:
         self._seen += probability
         if len(self._residuals) >= FOLD:
             self._fold()
+
+    def learn_crops(self, steps: Floats) -> None:
+        """(n, D) what crops have beside the mean of the earlier ones of their track, as far as one crop strays."""
+        if self._use_within and self._wobbled < MOST_CROPS * self.dimension:
+            self._crops.append(steps)
+            self._wobbled += len(steps)
+            if len(self._crops) >= FOLD:
+                self._fold()
 
     def refresh(self, people: int) -> bool:
         """Put to use what has been learned, if it is time; True if anything changed. people: known by now."""
@@ -166,6 +182,10 @@ class Metric:
             self._total += rows.T @ rows
             self._totalled += len(rows)
             self._tracklets = []
+        if self._crops:
+            rows = np.concatenate(self._crops)
+            self._wobble += rows.T @ rows
+            self._crops = []
         most = WITHIN_MEMORY * self.dimension
         if self._matches > most:
             self._within *= most / self._matches
@@ -179,10 +199,13 @@ class Metric:
         """(D, D) with which x @ T has the same within-class covariance in every direction."""
         d = self.dimension
         alike = np.eye(d, dtype=np.float32)
+        trust = np.float32(self._wobbled / (self._wobbled + CROP_PRIOR * d))
+        scale = np.float32(max(float(np.trace(self._wobble)) / d, 1e-12))
+        shape = trust * self._wobble / scale + (1 - trust) * alike
         total = self._total / max(self._totalled, 1.0)
         level = np.float32(np.trace(total) / d)
         trust = np.float32(people / (people + TOTAL_PRIOR * d))
-        prior = WITHIN_SHARE * (trust * total + (1 - trust) * level * alike)
+        prior = WITHIN_SHARE * (trust * total + (1 - trust) * level * shape)
         trust = np.float32(self._matches / (self._matches + WITHIN_PRIOR * d))
         covariance = trust * self._within / np.float32(max(self._matches, 1.0)) + (1 - trust) * prior
         covariance += np.float32(RIDGE * np.trace(covariance) / d) * alike
