@@ -157,7 +157,7 @@ def test_those_who_come_and_go_at_once_leave_nothing_behind(server: RtspServer) 
 
 @pytest.mark.usefixtures("feed")
 def test_asking_who_watches_costs_no_memory(server: RtspServer) -> None:
-    """It is asked each second and at each reading of the metrics, for months. PyGObject's lists would cost 7 MB here."""
+    """It is asked each second and at each reading of the metrics, for months. PyGObject's lists cost 7 MB here."""
     reader = read_by_ffmpeg(server.url("door"), "tcp")
     try:
         until(lambda: figures(server)["clients"] == 1)

@@ -27,6 +27,7 @@ _MOST_DENIALS = 8
 _SEND_BUFFER_BYTES = 512 * 1024
 # tcpi_bytes_acked in Linux's struct tcp_info (include/uapi/linux/tcp.h, since 4.1).
 _ACKED_OFFSET, _TCP_INFO_BYTES = 120, 128
+_ESTABLISHED = 1  # tcpi_state, its first byte
 
 
 @dataclass
@@ -149,8 +150,14 @@ class RtspClients:
         """In the client's own thread, before its media is looked up."""
         stream = self._stream_at(context.uri.abspath)
         if stream is not None:
-            stream.wait_for_ending()
+            stream.wait_for_ending(lambda: self._lasts(stream))
         return gst.rtsp_bindings().RTSPStatusCode.OK
+
+    def _lasts(self, stream: RtspStream) -> bool:
+        """Somebody watches it whose connection is not just being closed."""
+        with self._lock:
+            clients = [one for one in self._clients.values() if any(stream in p for p in one.sessions.values())]
+        return any(_is_open(one.socket) for one in clients)
 
     def _setup(self, client: Any, context: Any) -> None:
         with self._lock:
@@ -212,6 +219,16 @@ class RtspClients:
 def _is_over_tcp(session_media: Any) -> bool:
     transport = session_media.get_transport(0)
     return transport is not None and transport.get_transport().lower_transport == gst.rtsp_bindings().RTSPLowerTrans.TCP
+
+
+def _is_open(connection: socket.socket) -> bool:
+    """False from the moment that the other side's goodbye has arrived, before anybody has read it."""
+    try:
+        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)[0] == _ESTABLISHED
+    except OSError:
+        return False
+    except AttributeError:  # a system that does not tell
+        return True
 
 
 def _acked_bytes(connection: socket.socket) -> int | None:

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 SESSION_SECONDS = 60
 _CHECK_SECONDS = 1
 _STOP_SECONDS = 2.0
+# A VMS comes back with all its streams at once; with GStreamer's 5 some of them would wait for a second.
+_BACKLOG = 128
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -72,6 +74,7 @@ class RtspServer:
         self._server = self._rtsp.RTSPServer.new()
         self._server.set_address(host)
         self._server.set_service(str(port))
+        self._server.set_backlog(_BACKLOG)
         self._server.set_auth(make_auth(logins, self.clients.denied))
         # A client that waits for the first picture occupies its thread: each gets its own.
         self._server.get_thread_pool().set_max_threads(-1)

@@ -24,7 +24,7 @@ _MOST_FRAMES_PER_KEY = 1000
 _BITS_PER_PIXEL = 0.15
 _LEAST_KBIT = 1000
 # Taking a media down takes some milliseconds.
-_ENDING_SECONDS, _DOUBT_SECONDS = 5.0, 0.1
+_ENDING_SECONDS, _DOUBT_SECONDS = 5.0, 0.5
 ELEMENTS = ("appsrc", "videoconvert", "x264enc", "rtph264pay", "rtpbin", "multiudpsink", "udpsrc", "appsink")
 # Baseline profile without B-frames: the common denominator of VMS clients and the browsers behind them. stream-format
 # avc is what makes the payloader tell profile-level-id in the SDP.
@@ -102,16 +102,16 @@ class RtspStream:
         with self._lock:
             self._ask_for_key()
 
-    def wait_for_ending(self) -> None:
+    def wait_for_ending(self, lasts: Callable[[], bool]) -> None:
         """Waits while the media is being taken down, or may be: GStreamer answers 503 to who comes in that moment.
 
-        A media without watchers is either about to be played or about to end.
+        lasts: somebody watches it who stays; without one it is either about to be played or about to end.
         """
         ending = gst.rtsp_server_bindings().RTSPMediaStatus.UNPREPARING
         begin = time.monotonic()
         while (media := self.media) is not None:
             waited = time.monotonic() - begin
-            if waited > _ENDING_SECONDS or (media.get_status() != ending and self._is_lasting(waited)):
+            if waited > _ENDING_SECONDS or (media.get_status() != ending and (waited > _DOUBT_SECONDS or lasts())):
                 return
             time.sleep(0.005)
 
@@ -127,10 +127,8 @@ class RtspStream:
         source.get_static_pad("src").add_probe(kind, self._leaves_queue)
         encoder.get_static_pad("src").add_probe(kind, self._leaves_encoder)
         media.connect("new-state", self._change)
-        media.connect("unprepared", self._detach)
-
-    def _is_lasting(self, waited: float) -> bool:
-        return waited > _DOUBT_SECONDS or self._watchers(self) > 0
+        # After the factory's own handler, which forgets the media: nobody may come by it then and find it ended.
+        media.connect_after("unprepared", self._detach)
 
     def _begin(self, width: int, height: int, fps: float) -> None:
         """Pictures of a size that this encoder has not had: it begins anew, with a key frame."""
