@@ -165,7 +165,8 @@ class ScoreModel:
             own = max(own, mean + max(LEAST_DISTANCE * std, LEAST_MEET * way))
             spread = max(min(spread, MOST_SPREAD * (own - mean)), LEAST_STD)
             self.same_moments[bucket] = own, spread
-            self._nats[bucket] = _tables([min(own * RATIO**step, MOST_ALIKE) for step in range(STEPS)], spread, different)
+            means = [min(own * RATIO**step, MOST_ALIKE) for step in range(STEPS)]
+            self._nats[bucket] = _tables(means, spread, different)
         own, spread = self.crops.moments(CROP_MEAN, CROP_STD)
         own = max(own, mean + LEAST_DISTANCE * std)
         self._nats[self.TRACK] = _tables([own], max(spread, LEAST_STD), different)
