@@ -104,8 +104,7 @@ def test_only_the_best_of_many_are_looked_at_closely():
 
 
 def lost(site: Site, tracklet) -> None:
-    site.live.remember_place(tracklet)
-    tracklet.lost = True
+    site.live.lose(tracklet)
     site.engine.answers.lose(tracklet)
 
 

@@ -41,14 +41,16 @@ class Seen:
 class LiveTracks:
     """Tracks by (camera, track id) in slots; a slot is free again when its track has been gone for the patience.
 
-    Columns, by slot: used bool; camera, first_ns, last_ns int64; box float32 ltwh pixels; velocity float64 px/s of the
-    middle of the feet; hungry_ns: when its next crop is wanted. tracklets: by slot, None where free.
+    Columns, by slot: used bool; camera, last_ns int64; box float32 ltwh pixels; velocity float64 px/s of the middle of
+    the feet; lost bool: as of its tracklet; hungry_ns: when its next crop is wanted. tracklets: by slot, None where free.
     """
 
     def __init__(self, cameras: int, clock: SiteClock) -> None:
         self.clock = clock
+        self.cameras = cameras
         self.tracklets: list[Tracklet | None] = [None] * FIRST_SLOTS
         self.used = np.zeros(FIRST_SLOTS, bool)
+        self.lost = np.zeros(FIRST_SLOTS, bool)
         self.camera = np.zeros(FIRST_SLOTS, np.int64)
         self.last_ns = np.zeros(FIRST_SLOTS, np.int64)
         self.hungry_ns = np.zeros(FIRST_SLOTS, np.int64)
@@ -117,14 +119,19 @@ class LiveTracks:
         slot, old.slot = old.slot, -1
         box = tuple(self.box[slot].tolist())
         now = Tracklet(self._serial, slot, old.camera, old.track_id, -1, int(self.last_ns[slot]), box)
-        self.tracklets[slot] = now
+        self.tracklets[slot], self.lost[slot] = now, False
         return now
 
-    def remember_place(self, tracklet: Tracklet) -> None:
-        """Write down where it was seen last (it is lost)."""
+    def lose(self, tracklet: Tracklet) -> None:
+        """It is not seen any more: write down where it was last."""
         slot = tracklet.slot
+        tracklet.lost = self.lost[slot] = True
         tracklet.last_ns, tracklet.last_box = int(self.last_ns[slot]), tuple(self.box[slot].tolist())
         tracklet.velocity = tuple(self.velocity[slot].tolist())
+
+    def find(self, tracklet: Tracklet) -> None:
+        """It is seen again."""
+        tracklet.lost = self.lost[tracklet.slot] = False
 
     def end(self, tracklet: Tracklet) -> None:
         """The track is over; its slot is free."""
@@ -141,7 +148,7 @@ class LiveTracks:
         self._serial += 1
         tracklet = Tracklet(self._serial, slot, camera, track_id, -1, now_ns, tuple(box.tolist()))
         self.tracklets[slot] = tracklet
-        self.used[slot], self.camera[slot] = True, camera
+        self.used[slot], self.lost[slot], self.camera[slot] = True, False, camera
         self.last_ns[slot], self.hungry_ns[slot] = now_ns, now_ns
         self.box[slot], self.velocity[slot] = box, 0.0
         self._slot_of[camera][track_id] = slot
@@ -167,6 +174,6 @@ class LiveTracks:
         n = len(self.used)
         self._free = list(range(n, 2 * n))[::-1]
         self.tracklets += [None] * n
-        for name in ("used", "camera", "last_ns", "hungry_ns", "box", "velocity"):
+        for name in ("used", "lost", "camera", "last_ns", "hungry_ns", "box", "velocity"):
             column = getattr(self, name)
             setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
