@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from savant_reid.identity.candidates import Arrival, Candidate, Candidates
+from savant_reid.identity.candidates import Candidate, Candidates
 from savant_reid.identity.enrolment import Entry
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.live import LiveTracks
@@ -112,7 +112,7 @@ class CandidateFinder:
             rate = float(self._transits.rates(np.array([start]), tracklet.camera, np.array([gap_s]))[0])
             if rate > 0.0 and self._free(global_id, gap_s, tracklet):
                 log = math.log(rate) + nats
-                found.append(Candidate(global_id, log, 0.0, Arrival(start, gap_s), log))
+                found.append(Candidate(global_id, log, 0.0, log, start, gap_s))
         return found
 
     def _shared(self, camera: int) -> list[tuple[Tracklet, Floats]]:
@@ -133,7 +133,7 @@ class CandidateFinder:
                 continue
             nats = float(self._scores.nats(similarity, self._scores.bucket(tracklet.crops))[0])
             arrival_log = math.log(HERE_RATE)
-            found.append(Candidate(other.global_id, nats + arrival_log, nats, Arrival(other.camera, 0.0), arrival_log))
+            found.append(Candidate(other.global_id, nats + arrival_log, nats, arrival_log, other.camera))
         return found
 
 

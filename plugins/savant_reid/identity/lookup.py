@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from savant_reid.identity.candidates import Arrival, Candidate
+from savant_reid.identity.candidates import Candidate
 from savant_reid.identity.enrolment import ELSEWHERE, Entry
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.metric import Metric
@@ -145,10 +145,10 @@ class GalleryLookup:
         best = _best(pairs.asked, logs, MOST_CANDIDATES)
         best = best[free[best]]
         found: list[list[Candidate]] = [[] for _ in asked.cameras]
-        columns = (pairs.asked, pairs.global_ids, logs, nats, pairs.start, gap_s, rate_logs + pairs.motion)
-        for at, global_id, log, look, start, gap, arrival_log in zip(*(c[best].tolist() for c in columns), strict=True):
-            arrival = Arrival(start, gap) if start != ELSEWHERE else None
-            found[at].append(Candidate(global_id, log, look, arrival, arrival_log))
+        columns = (pairs.asked, pairs.global_ids, logs, nats, rate_logs + pairs.motion, pairs.start, gap_s)
+        for at, global_id, log, look, arrival_log, start, gap in zip(*(c[best].tolist() for c in columns), strict=True):
+            camera = start if start != ELSEWHERE else None
+            found[at].append(Candidate(global_id, log, look, arrival_log, camera, gap))
         return found
 
     def _rates(self, pairs: _Pairs, camera: Int64s, gap_s: Doubles) -> Doubles:
@@ -182,8 +182,8 @@ class GalleryLookup:
             if row is None or (count[row] and not self._admits_own(tracklet, similarities[at], asked.looks[at])):
                 continue
             log = float(nats[at]) + tracklet.arrival_log
-            own = Candidate(tracklet.global_id, log, float(nats[at]), tracklet.arrival, tracklet.arrival_log)
-            found[at].append(own)
+            arrival = tracklet.arrival or ()
+            found[at].append(Candidate(tracklet.global_id, log, float(nats[at]), tracklet.arrival_log, *arrival))
         return found
 
     def _admits_own(self, tracklet: Tracklet, similarity: float, look: Floats) -> bool:
@@ -194,6 +194,19 @@ class GalleryLookup:
 
 def _best(groups: Int64s, values: Doubles, most: int) -> Int64s:
     """Indices of the `most` highest values of each group, highest first; groups: (n,) ascending."""
+    kept = np.flatnonzero(values >= _least(groups, values, most)[groups])
+    groups, values = groups[kept], values[kept]
     order = np.lexsort((-values, groups))
     first = np.searchsorted(groups, groups)
-    return order[np.arange(len(order)) - first < most]
+    return kept[order[np.arange(len(order)) - first < most]]
+
+
+def _least(groups: Int64s, values: Doubles, most: int) -> Doubles:
+    """By group, a value that `most` of its values reach; those below it need not be put in order."""
+    count = np.bincount(groups)
+    width = int(count.max(initial=0))
+    if width <= most:
+        return np.full(len(count), -np.inf)
+    table = np.full((len(count), width), -np.inf)
+    table[groups, np.arange(len(groups)) - np.repeat(np.cumsum(count) - count, count)] = values
+    return np.asarray(np.partition(table, width - most, axis=1)[:, width - most])
