@@ -47,7 +47,8 @@ class CandidateFinder:
         cameras = sorted({tracklet.camera for tracklet in tracklets})
         lost = {camera: self._lost(camera) for camera in cameras}
         shared = {camera: self._shared(camera) for camera in cameras}
-        newcomer_logs = {camera: math.log(self._transits.newcomer_rate(camera)) for camera in cameras}
+        newcomer_rates = self._transits.newcomer_rates().tolist()
+        newcomer_logs = {camera: math.log(newcomer_rates[camera]) for camera in cameras}
         motions = {t: self._motion_nats(t, lost[t.camera], areas[t.camera]) for t in tracklets}
         near = self._near([t for t in tracklets if t.mean is not None], motions)
         result = []

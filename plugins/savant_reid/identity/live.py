@@ -42,7 +42,7 @@ class LiveTracks:
     """Tracks by (camera, track id) in slots; a slot is free again when its track has been gone for the patience.
 
     Columns, by slot: used bool; camera, last_ns int64; box float32 ltwh pixels; velocity float64 px/s of the middle of
-    the feet; lost bool: as of its tracklet; hungry_ns: when its next crop is wanted. tracklets: by slot, None where free.
+    the feet; lost bool: as its tracklet; hungry_ns: when its next crop is wanted. tracklets: by slot, None where free.
     """
 
     def __init__(self, cameras: int, clock: SiteClock) -> None:

@@ -147,8 +147,8 @@ class GalleryLookup:
         found: list[list[Candidate]] = [[] for _ in asked.cameras]
         columns = (pairs.asked, pairs.global_ids, logs, nats, rate_logs + pairs.motion, pairs.start, gap_s)
         for at, global_id, log, look, arrival_log, start, gap in zip(*(c[best].tolist() for c in columns), strict=True):
-            camera = start if start != ELSEWHERE else None
-            found[at].append(Candidate(global_id, log, look, arrival_log, camera, gap))
+            came_from = start if start != ELSEWHERE else None
+            found[at].append(Candidate(global_id, log, look, arrival_log, came_from, gap))
         return found
 
     def _rates(self, pairs: _Pairs, camera: Int64s, gap_s: Doubles) -> Doubles:
