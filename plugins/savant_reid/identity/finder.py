@@ -110,7 +110,7 @@ class CandidateFinder:
                 continue  # a look is asked for
             start = int(self._gallery.last_camera[row])
             gap_s = (tracklet.first_ns - int(self._gallery.last_seen_ns[row])) * 1e-9
-            rate = float(self._transits.rates(np.array([start]), tracklet.camera, np.array([gap_s]))[0])
+            rate = float(self._transits.rates(start, tracklet.camera, gap_s))
             if rate > 0.0 and self._free(global_id, gap_s, tracklet):
                 log = math.log(rate) + nats
                 found.append(Candidate(global_id, log, 0.0, log, start, gap_s))

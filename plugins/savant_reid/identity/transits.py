@@ -95,10 +95,10 @@ class Transits:
         self._taught = float(self.where_counts.sum())
         self._refresh(np.indices(self.where_counts.shape).reshape(2, -1))
 
-    def rates(self, start: NDArray[np.int64], end: int | NDArray[np.int64], gap_s: Doubles) -> Doubles:
+    def rates(self, start: int | NDArray[np.int64], end: int | NDArray[np.int64], gap_s: float | Doubles) -> Doubles:
         """(n,) people per second, above 0 unless forbidden: last seen by `start` (n,), `gap_s` (n,) seconds ago.
 
-        end: of all, or (n,).
+        end: (n,). Any may also be one for all.
         """
         at = np.searchsorted(self.edges_s, np.maximum(gap_s, 0.0))
         return np.asarray(self._rates[start, end, np.minimum(at, BINS - 1)])
