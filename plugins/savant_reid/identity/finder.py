@@ -45,7 +45,7 @@ class CandidateFinder:
     def find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> list[Candidates]:
         """Candidates for tracklets of any cameras, by one search for all. areas: pixels of a frame, by camera."""
         cameras = sorted({tracklet.camera for tracklet in tracklets})
-        lost = {camera: self._lost(camera) for camera in cameras}
+        lost = {camera: [t for t in self._live.lost_by(camera) if t.global_id] for camera in cameras}
         shared = {camera: self._shared(camera) for camera in cameras}
         newcomer_rates = self._transits.newcomer_rates().tolist()
         newcomer_logs = {camera: math.log(newcomer_rates[camera]) for camera in cameras}
@@ -86,11 +86,6 @@ class CandidateFinder:
             return True
         row = self._gallery.row_of(global_id)
         return row is not None and self._topology.can_share(int(self._gallery.last_camera[row]), tracklet.camera)
-
-    def _lost(self, camera: int) -> list[Tracklet]:
-        """Who has just been lost by this camera and has an identity."""
-        tracklets = (self._live.tracklets[slot] for slot in self._live.of_camera(camera).tolist())
-        return [t for t in tracklets if t is not None and t.lost and t.global_id]
 
     def _motion_nats(self, tracklet: Tracklet, lost: Sequence[Tracklet], area: float) -> dict[int, float]:
         if not self._motion:

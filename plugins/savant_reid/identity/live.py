@@ -107,6 +107,12 @@ class LiveTracks:
         """Slots of a camera's live tracks."""
         return np.array(list(self._slot_of[camera].values()), np.int64)
 
+    def lost_by(self, camera: int) -> list[Tracklet]:
+        """Tracklets of a camera that are lost and have not ended."""
+        slots = self.of_camera(camera)
+        lost = (self.tracklets[slot] for slot in slots[self.lost[slots]].tolist())
+        return [tracklet for tracklet in lost if tracklet is not None]
+
     def exchange(self, a: Tracklet, b: Tracklet) -> None:
         """The tracker has swapped two persons: each goes on on the other's track."""
         a.slot, b.slot = b.slot, a.slot

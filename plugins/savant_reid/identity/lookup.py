@@ -119,16 +119,20 @@ class GalleryLookup:
         return _Pairs(at, owners[at, column], similarities[at, column], start, motion[at, column])
 
     def _lost(self, blocks: Sequence[int], motions: Sequence[Mapping[int, float]]) -> _Lost:
-        number = {block: i for i, block in enumerate(blocks)}
+        row_of = self._gallery.row_of
         lost = [
-            (at, number[block], global_id, nats)
+            (at, global_id, row, nats)
             for at, motion in enumerate(motions)
             for global_id, nats in motion.items()
-            if (row := self._gallery.row_of(global_id)) is not None
-            and (block := int(self._gallery.last_camera[row])) in number
+            if (row := row_of(global_id)) is not None
         ]
-        places = np.array([one[:3] for one in lost], np.int64).reshape(-1, 3)
-        return _Lost(places[:, 0], places[:, 1], places[:, 2], np.array([one[3] for one in lost], np.float64))
+        asked, global_ids, rows = np.array([one[:3] for one in lost], np.int64).reshape(-1, 3).T
+        number = np.full(len(self._topology.cameras) + 1, -1)  # ELSEWHERE is the last
+        number[blocks] = np.arange(len(blocks))
+        block = number[self._gallery.last_camera[rows]]
+        nats = np.array([one[3] for one in lost], np.float64)
+        known = block >= 0
+        return _Lost(asked[known], block[known], global_ids[known], nats[known])
 
     def _others(self, asked: _Asked, pairs: _Pairs) -> list[list[Candidate]]:
         """The MOST_CANDIDATES most probable of each who is asked about, but for its own identity."""
