@@ -114,7 +114,7 @@ class GalleryLookup:
             for mine, ids, alike, look in zip(worth, owners, similarities, asked.looks, strict=True):
                 at = np.flatnonzero(mine)
                 mine[at] = self._entry.admits(ids[at].tolist(), alike[at], look)
-        at, column = np.nonzero(worth)
+        at, column = np.divmod(np.flatnonzero(worth), worth.shape[1])
         start = np.repeat(np.array(blocks, np.int64), PER_CAMERA)[column]
         return _Pairs(at, owners[at, column], similarities[at, column], start, motion[at, column])
 
