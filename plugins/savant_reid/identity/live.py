@@ -73,7 +73,7 @@ class LiveTracks:
         boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
         row_camera = np.repeat(np.array(cameras, np.int64), counts)
         at_ns = np.repeat(np.array(times_ns, np.int64), counts)
-        slots = np.empty(len(frame_of), np.int64)
+        slots = [-1] * len(frame_of)
         new: list[Tracklet] = []
         # New tracks begin in the order of cameras and track ids: nothing depends on the order within a batch.
         in_order = sorted(zip(cameras, times_ns, starts, batch, strict=False), key=lambda frame: frame[:3])
@@ -90,7 +90,7 @@ class LiveTracks:
             if len(set(found)) < len(found):
                 found = [slot if slot not in found[:i] else -1 for i, slot in enumerate(found)]
             slots[start : start + len(found)] = found
-        seen = Seen(slots, frame_of, row_camera, at_ns, boxes, starts, new)
+        seen = Seen(np.array(slots, np.int64), frame_of, row_camera, at_ns, boxes, starts, new)
         self._move(seen)
         return seen
 
