@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 import numpy as np
 
@@ -138,4 +139,5 @@ def _ranked(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     best = {c.global_id: c for c in candidates}
     if len(best) < len(candidates):  # cameras overlap
         best = {c.global_id: c for c in sorted(candidates, key=lambda c: c.log)}
-    return tuple(sorted(best.values(), key=lambda c: (-c.log, c.global_id)))
+    in_order = sorted(best.values(), key=attrgetter("global_id"))
+    return tuple(sorted(in_order, key=attrgetter("log"), reverse=True))

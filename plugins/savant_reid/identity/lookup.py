@@ -181,13 +181,12 @@ class GalleryLookup:
             alike = np.einsum("nd,nd->n", centroids, asked.looks[shaped])
             similarities[shaped] = alike
             nats[shaped] = self._scores.nats(alike, asked.buckets[shaped], count[theirs])
+        refused = {at for at in shaped if not self._admits_own(tracklets[at], similarities[at], asked.looks[at])}
         found: list[list[Candidate]] = [[] for _ in tracklets]
-        for at, (tracklet, row) in enumerate(zip(tracklets, rows, strict=True)):
-            if row is None or (count[row] and not self._admits_own(tracklet, similarities[at], asked.looks[at])):
-                continue
-            log = float(nats[at]) + tracklet.arrival_log
-            arrival = tracklet.arrival or ()
-            found[at].append(Candidate(tracklet.global_id, log, float(nats[at]), tracklet.arrival_log, *arrival))
+        for at, (tracklet, row, look) in enumerate(zip(tracklets, rows, nats.tolist(), strict=True)):
+            if row is not None and at not in refused:
+                log, arrival = look + tracklet.arrival_log, tracklet.arrival or ()
+                found[at].append(Candidate(tracklet.global_id, log, look, tracklet.arrival_log, *arrival))
         return found
 
     def _admits_own(self, tracklet: Tracklet, similarity: float, look: Floats) -> bool:
