@@ -35,7 +35,7 @@ class ExactSearch(HostSearch):
     def __init__(self, dimension: int, capacity_rows: int) -> None:
         super().__init__(dimension, capacity_rows)
         # Where rows are copied together: new memory each time would cost more than the copying.
-        self._together = np.empty((_RUN_ROWS, dimension), np.float32)
+        self._together = np.zeros((_RUN_ROWS, dimension), np.float32)
 
     def _candidates(self, probes: Float32s, pieces: list[Piece], k: int, least: Float32s | None) -> Iterator[Found]:
         if least is not None:
@@ -77,6 +77,7 @@ def _at_least(probes: Float32s, pieces: list[Piece], least: Float32s, together: 
         vectors = np.concatenate([segment.vectors[: segment.size] for _, segment in run], out=together[:rows])
         _multiply_many(vectors, transposed, scores[at : at + len(vectors)])
         at += len(vectors)
+        vectors[:] = 0.0  # nothing of a person stays behind
     blocks = np.repeat([piece.block for piece in pieces], sizes)
     row, probe = np.divmod(np.flatnonzero(scores >= least.T[blocks]), len(probes))  # nonzero takes twice as long
     owners = np.concatenate([segment.owners[: segment.size] for _, segment in pieces])
