@@ -22,7 +22,7 @@ X, Y, BETWEEN = (1, 0, 0, 0), (0, 1, 0, 0), (1, 1, 0, 0)
 
 
 def candidate(global_id: int, log: float, nats: float = 5.0) -> Candidate:
-    return Candidate(global_id, log, nats, None, log - nats)
+    return Candidate(global_id, log, nats, log - nats)
 
 
 def test_probabilities_are_shares_of_rates():
@@ -104,8 +104,7 @@ def test_only_the_best_of_many_are_looked_at_closely():
 
 
 def lost(site: Site, tracklet) -> None:
-    site.live.remember_place(tracklet)
-    tracklet.lost = True
+    site.live.lose(tracklet)
     site.engine.answers.lose(tracklet)
 
 

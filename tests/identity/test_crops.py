@@ -75,9 +75,10 @@ def test_only_the_crops_of_a_time_are_asked_for():
     row = filled(crops, ([1, 0], 0.25, 10), ([0, 1], 0.5, 20), ([-1, 0], 0.75, 30))
     other = filled(crops, ([0, 1], 0.25, 15), ([1, 0], 0.75, 16))
     rows = np.array([row, row, other])
-    count, means = crops.means_between(rows, np.array([10, 30, 10]), np.array([20, 40, 20]))
-    assert count.tolist() == [1, 0, 2]
-    np.testing.assert_allclose(means, [[0, 1], [0.75, 0.25]], atol=1e-6)
+    between = crops.between(rows, np.array([10, 30, 10]), np.array([20, 40, 20]))
+    assert between.sum(axis=1).tolist() == [1, 0, 2]
+    np.testing.assert_allclose(crops.means_of(rows, between), [[0, 1], [0, 0], [0.75, 0.25]], atol=1e-6)
+    assert not crops.between(np.array([-1]), np.array([0]), np.array([40])).any()
 
 
 def test_two_rows_exchange_what_is_later():

@@ -144,7 +144,7 @@ def test_somebody_else_goes_on_on_a_track():
     site = Site()
     [slot] = site.see((0, 1.0, [(1, 10, 0)])).slots.tolist()
     old = site.live.tracklets[slot]
-    site.live.remember_place(old)
+    site.live.lose(old)
     new = site.live.replace(old)
     assert (old.slot, new.slot, new.track_id, new.camera) == (-1, slot, 1, 0)
     assert new.serial > old.serial

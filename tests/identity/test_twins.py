@@ -42,7 +42,7 @@ class Door:
         return tracklet
 
     def hides(self, tracklet) -> bool:
-        return self.twins.hides(tracklet, self.metric, self.scores)
+        return tracklet in self.twins.hidden([tracklet], self.metric, self.scores)
 
 
 def test_who_lies_over_somebody_and_looks_like_them_waits():

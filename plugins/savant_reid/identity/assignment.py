@@ -38,6 +38,11 @@ def _augment(
 ) -> None:
     """Find the cheapest path from row `start` to a free column, and flip the assignments along it."""
     columns = costs.shape[1]
+    nearest = costs[start] - column_price
+    column = int(np.argmin(nearest))
+    if row_of[column] < 0:  # as for most: its cheapest column is free
+        row_of[column], column_of[start], row_price[start] = start, column, nearest[column]
+        return
     distance = np.full(columns, np.inf)
     came_from = np.full(columns, -1, np.int64)
     done = np.zeros(columns, bool)

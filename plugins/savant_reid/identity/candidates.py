@@ -25,13 +25,21 @@ class Walk(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """One possible answer. log: of its rate, in people per second that look like this; nats: the look's share in it."""
+    """One possible answer. log: of its rate, in people per second that look like this; nats: the look's share in it.
+
+    camera, gap_s: its arrival, if camera is not None; flat, since of the many that are made few are asked for it.
+    """
 
     global_id: int
     log: float
     nats: float
-    arrival: Arrival | None
     arrival_log: float
+    camera: int | None = None
+    gap_s: float = 0.0
+
+    @property
+    def arrival(self) -> Arrival | None:
+        return Arrival(self.camera, self.gap_s) if self.camera is not None else None
 
 
 @dataclass(frozen=True)

@@ -44,10 +44,12 @@ class Course:
 
     def welcome_back(self, seen: Seen) -> None:
         """Who was lost and is seen again."""
-        for slot in seen.slots[seen.slots >= 0].tolist():
-            tracklet = self._live.tracklets[slot]
-            if tracklet is not None and tracklet.lost:
-                tracklet.lost = False
+        live = self._live
+        slots = seen.slots[seen.slots >= 0]
+        for slot in slots[live.lost[slots]].tolist():
+            tracklet = live.tracklets[slot]
+            if tracklet is not None:
+                live.find(tracklet)
                 if self._listeners is not None:
                     self._listeners.answers.regain(tracklet)
 
@@ -57,11 +59,12 @@ class Course:
         slots = live.used_slots()
         unseen_s = live.unseen_s(slots)
         # Whoever is missing where somebody appears may be who appears.
-        beginning = np.isin(live.camera[slots], [t.camera for t in seen.new]) if seen.new else False
-        missing = (unseen_s > self._tuning.visible_s) | (beginning & (unseen_s > 0.0))
-        for slot in slots[missing].tolist():
+        beginning = np.zeros(live.cameras, bool)
+        beginning[[tracklet.camera for tracklet in seen.new]] = True
+        missing = (unseen_s > self._tuning.visible_s) | (beginning[live.camera[slots]] & (unseen_s > 0.0))
+        for slot in slots[missing & ~live.lost[slots]].tolist():
             tracklet = live.tracklets[slot]
-            if tracklet is not None and not tracklet.lost:
+            if tracklet is not None:
                 self._lose(tracklet)
         for slot in slots[unseen_s > self._tuning.patience_s].tolist():
             tracklet = live.tracklets[slot]
@@ -86,7 +89,7 @@ class Course:
         intake.look_again([t for t in (a, b) if crops.count[t.row]])
         if a.lost != b.lost:
             found, lost = (a, b) if a.lost else (b, a)
-            found.lost, lost.lost = False, True
+            self._live.find(found)
             answers.regain(found)
             self._lose(lost)
         for tracklet, said in ((a, b.global_id), (b, a.global_id)):
@@ -102,7 +105,7 @@ class Course:
             return
         crops, intake, _, _ = self._listeners
         self.cuts += 1
-        self._live.remember_place(old)
+        self._live.lose(old)
         new = self._live.replace(old)
         old.last_ns = new.first_ns = cut.since_ns
         new.row = crops.take_row()
@@ -115,15 +118,14 @@ class Course:
 
     def renew(self, old: Tracklet) -> Tracklet:
         """The track goes on as a new tracklet that knows nothing of the old one, which is over."""
-        self._live.remember_place(old)
+        self._live.lose(old)
         new = self._live.replace(old)
         self._live.hungry_ns[new.slot] = 0
         self._finish(old)
         return new
 
     def _lose(self, tracklet: Tracklet) -> None:
-        self._live.remember_place(tracklet)
-        tracklet.lost = True
+        self._live.lose(tracklet)
         if self._listeners is not None:
             self._listeners.lessons.of(tracklet)
             self._listeners.answers.lose(tracklet)
@@ -131,7 +133,6 @@ class Course:
 
     def _finish(self, old: Tracklet) -> None:
         """Its track goes on without it: what it was like is learned from and kept, and it is over."""
-        old.lost = True
         if self._listeners is not None:
             self._listeners.lessons.of(old)
             self._listeners.answers.lose(old)

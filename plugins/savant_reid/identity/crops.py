@@ -69,18 +69,15 @@ class Crops:
             means = weighted_means(kept, vectors)
         return means
 
-    def means_between(self, rows: Rows, since_ns: Rows, until_ns: Rows) -> tuple[Rows, Floats]:
-        """Of each row (b,) the crops with since < time <= until: (b,) how many, and their quality-weighted means.
-
-        The means (s, D) are only of those rows that have such crops, in their order.
-        """
+    def between(self, rows: Rows, since_ns: Rows, until_ns: Rows) -> NDArray[np.bool_]:
+        """(b, per) which crops of each row (b,) are kept and have since < time <= until; none for the row -1."""
         times = self.times_ns[rows]
-        kept = np.arange(self.per) < self.count[rows][:, None]
-        kept &= (times > since_ns[:, None]) & (times <= until_ns[:, None])
-        crops = kept.sum(axis=1)
-        some = crops > 0
-        weights = np.where(kept[some], self.quality[rows[some]], np.float32(0.0))
-        return crops, weighted_means(weights, self.vectors[rows[some]])
+        kept = np.arange(self.per) < np.where(rows >= 0, self.count[rows], 0)[:, None]
+        return np.asarray(kept & (times > since_ns[:, None]) & (times <= until_ns[:, None]))
+
+    def means_of(self, rows: Rows, which: NDArray[np.bool_]) -> Floats:
+        """(b, D) quality-weighted means of those crops (b, per) of each row; zero where there are none."""
+        return weighted_means(np.where(which, self.quality[rows], np.float32(0.0)), self.vectors[rows])
 
     def exchange_later(self, a: int, b: int, since_ns: int) -> None:
         """Two rows exchange their crops later than `since_ns`."""

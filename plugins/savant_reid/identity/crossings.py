@@ -44,6 +44,11 @@ class Crossing:
     judged: tuple[int, ...] = ()
 
     @property
+    def serials(self) -> tuple[int, int]:
+        """What tells it from the others that go on: of two who crossed, the earlier one comes first."""
+        return self.a.serial, self.b.serial
+
+    @property
     def middle_ns(self) -> int:
         return (self.start_ns + self.last_ns) // 2
 
@@ -81,9 +86,9 @@ class Crossings:
             crossing.last_ns = now_ns
 
     def due(self, now_ns: int) -> list[Crossing]:
-        """Those that are over; asks for looks at both when they have just ended, drops the outdated."""
+        """Those that are over, in any order; asks for looks at both when they have just ended, drops the outdated."""
         over = []
-        for key, crossing in sorted(self._open.items()):
+        for key, crossing in list(self._open.items()):
             since_ns = now_ns - crossing.last_ns
             if since_ns > FORGET_NS or (crossing.a.slot < 0 and crossing.b.slot < 0):
                 del self._open[key]
@@ -98,7 +103,7 @@ class Crossings:
 
     def close(self, crossing: Crossing) -> None:
         """It has been judged."""
-        self._open.pop((crossing.a.serial, crossing.b.serial), None)
+        self._open.pop(crossing.serials, None)
 
     def involves(self, tracklet: Tracklet) -> bool:
         """True if a crossing of this tracklet has not been judged yet."""

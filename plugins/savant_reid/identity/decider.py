@@ -102,6 +102,7 @@ class Decider:
             candidate.global_id
             for candidate in candidates.found
             if candidate.global_id != tracklet.global_id
+            and candidate.global_id in self._holders
             and any(rival not in found for rival in self._holders.rivals(tracklet, candidate.global_id))
         }
         return candidates.without(taken) if taken else candidates

@@ -22,12 +22,15 @@ class Due:
         """Who has something new to say, and everybody who shares an identity with somebody else on screen."""
         tracklets = self._live.tracklets
         present = (tracklets[slot] for slot in seen.slots[seen.slots >= 0].tolist())
-        # Who has an identity and no new crop has nothing to say: that holds for most, and is asked first.
-        due = {
-            t: None
-            for t in present
-            if t is not None and (t.crops != t.asked_crops or not t.global_id) and self._is_due(t)
-        }
+        due: dict[Tracklet, None] = {}
+        for tracklet in present:
+            if tracklet is None:
+                continue
+            # Most have an identity and no new crop, or no doubt and few new ones: nothing to say.
+            crops, asked = tracklet.crops, tracklet.asked_crops
+            few = crops == asked or (1 < crops < 2 * asked and not tracklet.ambiguous)
+            if not (few and tracklet.global_id) and self._is_due(tracklet):
+                due[tracklet] = None
         # Nobody is in two places: whoever shares is asked now, whatever the crowd.
         sharing = {t for holders in self._holders.crowded() for t in holders if not t.by_hand}
         others = sorted((t for t in due if t not in sharing), key=lambda t: (t.asked_ns, t.serial))

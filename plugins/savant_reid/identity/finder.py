@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 import numpy as np
 
-from savant_reid.identity.candidates import Arrival, Candidate, Candidates
+from savant_reid.identity.candidates import Candidate, Candidates
 from savant_reid.identity.enrolment import Entry
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.live import LiveTracks
@@ -45,9 +46,10 @@ class CandidateFinder:
     def find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> list[Candidates]:
         """Candidates for tracklets of any cameras, by one search for all. areas: pixels of a frame, by camera."""
         cameras = sorted({tracklet.camera for tracklet in tracklets})
-        lost = {camera: self._lost(camera) for camera in cameras}
+        lost = {camera: [t for t in self._live.lost_by(camera) if t.global_id] for camera in cameras}
         shared = {camera: self._shared(camera) for camera in cameras}
-        newcomer_logs = {camera: math.log(self._transits.newcomer_rate(camera)) for camera in cameras}
+        newcomer_rates = self._transits.newcomer_rates().tolist()
+        newcomer_logs = {camera: math.log(newcomer_rates[camera]) for camera in cameras}
         motions = {t: self._motion_nats(t, lost[t.camera], areas[t.camera]) for t in tracklets}
         near = self._near([t for t in tracklets if t.mean is not None], motions)
         result = []
@@ -86,11 +88,6 @@ class CandidateFinder:
         row = self._gallery.row_of(global_id)
         return row is not None and self._topology.can_share(int(self._gallery.last_camera[row]), tracklet.camera)
 
-    def _lost(self, camera: int) -> list[Tracklet]:
-        """Who has just been lost by this camera and has an identity."""
-        tracklets = (self._live.tracklets[slot] for slot in self._live.of_camera(camera).tolist())
-        return [t for t in tracklets if t is not None and t.lost and t.global_id]
-
     def _motion_nats(self, tracklet: Tracklet, lost: Sequence[Tracklet], area: float) -> dict[int, float]:
         if not self._motion:
             return {}
@@ -109,10 +106,10 @@ class CandidateFinder:
                 continue  # a look is asked for
             start = int(self._gallery.last_camera[row])
             gap_s = (tracklet.first_ns - int(self._gallery.last_seen_ns[row])) * 1e-9
-            rate = float(self._transits.rates(np.array([start]), tracklet.camera, np.array([gap_s]))[0])
+            rate = float(self._transits.rates(start, tracklet.camera, gap_s))
             if rate > 0.0 and self._free(global_id, gap_s, tracklet):
                 log = math.log(rate) + nats
-                found.append(Candidate(global_id, log, 0.0, Arrival(start, gap_s), log))
+                found.append(Candidate(global_id, log, 0.0, log, start, gap_s))
         return found
 
     def _shared(self, camera: int) -> list[tuple[Tracklet, Floats]]:
@@ -133,7 +130,7 @@ class CandidateFinder:
                 continue
             nats = float(self._scores.nats(similarity, self._scores.bucket(tracklet.crops))[0])
             arrival_log = math.log(HERE_RATE)
-            found.append(Candidate(other.global_id, nats + arrival_log, nats, Arrival(other.camera, 0.0), arrival_log))
+            found.append(Candidate(other.global_id, nats + arrival_log, nats, arrival_log, other.camera))
         return found
 
 
@@ -142,4 +139,5 @@ def _ranked(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     best = {c.global_id: c for c in candidates}
     if len(best) < len(candidates):  # cameras overlap
         best = {c.global_id: c for c in sorted(candidates, key=lambda c: c.log)}
-    return tuple(sorted(best.values(), key=lambda c: (-c.log, c.global_id)))
+    in_order = sorted(best.values(), key=attrgetter("global_id"))
+    return tuple(sorted(in_order, key=attrgetter("log"), reverse=True))

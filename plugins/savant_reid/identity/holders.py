@@ -36,6 +36,10 @@ class Holders:
             if not mine:
                 del self._of[tracklet.global_id]
 
+    def __contains__(self, global_id: int) -> bool:
+        """True if somebody carries this identity."""
+        return global_id in self._of
+
     def of(self, global_id: int) -> list[Tracklet]:
         return list(self._of.get(global_id, ()))
 

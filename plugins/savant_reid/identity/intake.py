@@ -55,11 +55,14 @@ class Embeddings:
         """Rows of the batch that have a sound embedding, and these (m, D), of unit length."""
         rows: list[Rows] = []
         vectors: list[Floats] = []
-        for sightings, start in zip(batch, starts, strict=False):
-            at = np.flatnonzero(sightings.embedding_of >= 0)
-            if not len(at):
+        embedding_of = np.concatenate([np.zeros(0, np.int64), *(sightings.embedding_of for sightings in batch)])
+        all_rows = np.flatnonzero(embedding_of >= 0)
+        ends = np.searchsorted(all_rows, starts).tolist()
+        for sightings, first, last in zip(batch, ends, ends[1:], strict=False):
+            if first == last:
                 continue
-            given = sightings.embeddings[sightings.embedding_of[at]]
+            at = all_rows[first:last]
+            given = sightings.embeddings[embedding_of[at]]
             if self.dimension is None:
                 self.dimension = self._first_length(given)
             if given.shape[1] != self.dimension:
@@ -68,7 +71,7 @@ class Embeddings:
                 else:
                     self.refused["wrong_length"] += len(at)
                 continue
-            rows.append(at + start)
+            rows.append(at)
             vectors.append(given)
         if not rows:
             return np.zeros(0, np.int64), np.zeros((0, self.dimension or 0), np.float32)

@@ -123,8 +123,7 @@ class Lessons:
 
     def _of_strangers(self, tracklets: Sequence[Tracklet]) -> None:
         """People on screen at once, where no view is shared, are different people."""
-        slots = self._on_screen().tolist() if tracklets else []
-        if len(slots) < 2:
+        if not tracklets or len(slots := self._on_screen()) < 2:
             return
         pairs = []
         for tracklet in tracklets:

@@ -41,14 +41,16 @@ class Seen:
 class LiveTracks:
     """Tracks by (camera, track id) in slots; a slot is free again when its track has been gone for the patience.
 
-    Columns, by slot: used bool; camera, first_ns, last_ns int64; box float32 ltwh pixels; velocity float64 px/s of the
-    middle of the feet; hungry_ns: when its next crop is wanted. tracklets: by slot, None where free.
+    Columns, by slot: used bool; camera, last_ns int64; box float32 ltwh pixels; velocity float64 px/s of the middle of
+    the feet; lost bool: as its tracklet; hungry_ns: when its next crop is wanted. tracklets: by slot, None where free.
     """
 
     def __init__(self, cameras: int, clock: SiteClock) -> None:
         self.clock = clock
+        self.cameras = cameras
         self.tracklets: list[Tracklet | None] = [None] * FIRST_SLOTS
         self.used = np.zeros(FIRST_SLOTS, bool)
+        self.lost = np.zeros(FIRST_SLOTS, bool)
         self.camera = np.zeros(FIRST_SLOTS, np.int64)
         self.last_ns = np.zeros(FIRST_SLOTS, np.int64)
         self.hungry_ns = np.zeros(FIRST_SLOTS, np.int64)
@@ -71,7 +73,7 @@ class LiveTracks:
         boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
         row_camera = np.repeat(np.array(cameras, np.int64), counts)
         at_ns = np.repeat(np.array(times_ns, np.int64), counts)
-        slots = np.empty(len(frame_of), np.int64)
+        slots = [-1] * len(frame_of)
         new: list[Tracklet] = []
         # New tracks begin in the order of cameras and track ids: nothing depends on the order within a batch.
         in_order = sorted(zip(cameras, times_ns, starts, batch, strict=False), key=lambda frame: frame[:3])
@@ -88,7 +90,7 @@ class LiveTracks:
             if len(set(found)) < len(found):
                 found = [slot if slot not in found[:i] else -1 for i, slot in enumerate(found)]
             slots[start : start + len(found)] = found
-        seen = Seen(slots, frame_of, row_camera, at_ns, boxes, starts, new)
+        seen = Seen(np.array(slots, np.int64), frame_of, row_camera, at_ns, boxes, starts, new)
         self._move(seen)
         return seen
 
@@ -105,6 +107,12 @@ class LiveTracks:
         """Slots of a camera's live tracks."""
         return np.array(list(self._slot_of[camera].values()), np.int64)
 
+    def lost_by(self, camera: int) -> list[Tracklet]:
+        """Tracklets of a camera that are lost and have not ended."""
+        slots = self.of_camera(camera)
+        lost = (self.tracklets[slot] for slot in slots[self.lost[slots]].tolist())
+        return [tracklet for tracklet in lost if tracklet is not None]
+
     def exchange(self, a: Tracklet, b: Tracklet) -> None:
         """The tracker has swapped two persons: each goes on on the other's track."""
         a.slot, b.slot = b.slot, a.slot
@@ -117,14 +125,19 @@ class LiveTracks:
         slot, old.slot = old.slot, -1
         box = tuple(self.box[slot].tolist())
         now = Tracklet(self._serial, slot, old.camera, old.track_id, -1, int(self.last_ns[slot]), box)
-        self.tracklets[slot] = now
+        self.tracklets[slot], self.lost[slot] = now, False
         return now
 
-    def remember_place(self, tracklet: Tracklet) -> None:
-        """Write down where it was seen last (it is lost)."""
+    def lose(self, tracklet: Tracklet) -> None:
+        """It is not seen any more: write down where it was last."""
         slot = tracklet.slot
+        tracklet.lost = self.lost[slot] = True
         tracklet.last_ns, tracklet.last_box = int(self.last_ns[slot]), tuple(self.box[slot].tolist())
         tracklet.velocity = tuple(self.velocity[slot].tolist())
+
+    def find(self, tracklet: Tracklet) -> None:
+        """It is seen again."""
+        tracklet.lost = self.lost[tracklet.slot] = False
 
     def end(self, tracklet: Tracklet) -> None:
         """The track is over; its slot is free."""
@@ -141,7 +154,7 @@ class LiveTracks:
         self._serial += 1
         tracklet = Tracklet(self._serial, slot, camera, track_id, -1, now_ns, tuple(box.tolist()))
         self.tracklets[slot] = tracklet
-        self.used[slot], self.camera[slot] = True, camera
+        self.used[slot], self.lost[slot], self.camera[slot] = True, False, camera
         self.last_ns[slot], self.hungry_ns[slot] = now_ns, now_ns
         self.box[slot], self.velocity[slot] = box, 0.0
         self._slot_of[camera][track_id] = slot
@@ -167,6 +180,6 @@ class LiveTracks:
         n = len(self.used)
         self._free = list(range(n, 2 * n))[::-1]
         self.tracklets += [None] * n
-        for name in ("used", "camera", "last_ns", "hungry_ns", "box", "velocity"):
+        for name in ("used", "lost", "camera", "last_ns", "hungry_ns", "box", "velocity"):
             column = getattr(self, name)
             setattr(self, name, np.concatenate([column, np.zeros_like(column)]))

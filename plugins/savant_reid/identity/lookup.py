@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from savant_reid.identity.candidates import Arrival, Candidate
+from savant_reid.identity.candidates import Candidate
 from savant_reid.identity.enrolment import ELSEWHERE, Entry
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.metric import Metric
@@ -114,21 +114,25 @@ class GalleryLookup:
             for mine, ids, alike, look in zip(worth, owners, similarities, asked.looks, strict=True):
                 at = np.flatnonzero(mine)
                 mine[at] = self._entry.admits(ids[at].tolist(), alike[at], look)
-        at, column = np.nonzero(worth)
+        at, column = np.divmod(np.flatnonzero(worth), worth.shape[1])
         start = np.repeat(np.array(blocks, np.int64), PER_CAMERA)[column]
         return _Pairs(at, owners[at, column], similarities[at, column], start, motion[at, column])
 
     def _lost(self, blocks: Sequence[int], motions: Sequence[Mapping[int, float]]) -> _Lost:
-        number = {block: i for i, block in enumerate(blocks)}
+        row_of = self._gallery.row_of
         lost = [
-            (at, number[block], global_id, nats)
+            (at, global_id, row, nats)
             for at, motion in enumerate(motions)
             for global_id, nats in motion.items()
-            if (row := self._gallery.row_of(global_id)) is not None
-            and (block := int(self._gallery.last_camera[row])) in number
+            if (row := row_of(global_id)) is not None
         ]
-        places = np.array([one[:3] for one in lost], np.int64).reshape(-1, 3)
-        return _Lost(places[:, 0], places[:, 1], places[:, 2], np.array([one[3] for one in lost], np.float64))
+        asked, global_ids, rows = np.array([one[:3] for one in lost], np.int64).reshape(-1, 3).T
+        number = np.full(len(self._topology.cameras) + 1, -1)  # ELSEWHERE is the last
+        number[blocks] = np.arange(len(blocks))
+        block = number[self._gallery.last_camera[rows]]
+        nats = np.array([one[3] for one in lost], np.float64)
+        known = block >= 0
+        return _Lost(asked[known], block[known], global_ids[known], nats[known])
 
     def _others(self, asked: _Asked, pairs: _Pairs) -> list[list[Candidate]]:
         """The MOST_CANDIDATES most probable of each who is asked about, but for its own identity."""
@@ -145,10 +149,10 @@ class GalleryLookup:
         best = _best(pairs.asked, logs, MOST_CANDIDATES)
         best = best[free[best]]
         found: list[list[Candidate]] = [[] for _ in asked.cameras]
-        columns = (pairs.asked, pairs.global_ids, logs, nats, pairs.start, gap_s, rate_logs + pairs.motion)
-        for at, global_id, log, look, start, gap, arrival_log in zip(*(c[best].tolist() for c in columns), strict=True):
-            arrival = Arrival(start, gap) if start != ELSEWHERE else None
-            found[at].append(Candidate(global_id, log, look, arrival, arrival_log))
+        columns = (pairs.asked, pairs.global_ids, logs, nats, rate_logs + pairs.motion, pairs.start, gap_s)
+        for at, global_id, log, look, arrival_log, start, gap in zip(*(c[best].tolist() for c in columns), strict=True):
+            came_from = start if start != ELSEWHERE else None
+            found[at].append(Candidate(global_id, log, look, arrival_log, came_from, gap))
         return found
 
     def _rates(self, pairs: _Pairs, camera: Int64s, gap_s: Doubles) -> Doubles:
@@ -177,13 +181,12 @@ class GalleryLookup:
             alike = np.einsum("nd,nd->n", centroids, asked.looks[shaped])
             similarities[shaped] = alike
             nats[shaped] = self._scores.nats(alike, asked.buckets[shaped], count[theirs])
+        refused = {at for at in shaped if not self._admits_own(tracklets[at], similarities[at], asked.looks[at])}
         found: list[list[Candidate]] = [[] for _ in tracklets]
-        for at, (tracklet, row) in enumerate(zip(tracklets, rows, strict=True)):
-            if row is None or (count[row] and not self._admits_own(tracklet, similarities[at], asked.looks[at])):
-                continue
-            log = float(nats[at]) + tracklet.arrival_log
-            own = Candidate(tracklet.global_id, log, float(nats[at]), tracklet.arrival, tracklet.arrival_log)
-            found[at].append(own)
+        for at, (tracklet, row, look) in enumerate(zip(tracklets, rows, nats.tolist(), strict=True)):
+            if row is not None and at not in refused:
+                log, arrival = look + tracklet.arrival_log, tracklet.arrival or ()
+                found[at].append(Candidate(tracklet.global_id, log, look, tracklet.arrival_log, *arrival))
         return found
 
     def _admits_own(self, tracklet: Tracklet, similarity: float, look: Floats) -> bool:
@@ -194,6 +197,19 @@ class GalleryLookup:
 
 def _best(groups: Int64s, values: Doubles, most: int) -> Int64s:
     """Indices of the `most` highest values of each group, highest first; groups: (n,) ascending."""
+    kept = np.flatnonzero(values >= _least(groups, values, most)[groups])
+    groups, values = groups[kept], values[kept]
     order = np.lexsort((-values, groups))
     first = np.searchsorted(groups, groups)
-    return order[np.arange(len(order)) - first < most]
+    return kept[order[np.arange(len(order)) - first < most]]
+
+
+def _least(groups: Int64s, values: Doubles, most: int) -> Doubles:
+    """By group, a value that `most` of its values reach; those below it need not be put in order."""
+    count = np.bincount(groups)
+    width = int(count.max(initial=0))
+    if width <= most:
+        return np.full(len(count), -np.inf)
+    table = np.full((len(count), width), -np.inf)
+    table[groups, np.arange(len(groups)) - np.repeat(np.cumsum(count) - count, count)] = values
+    return np.asarray(np.partition(table, width - most, axis=1)[:, width - most])

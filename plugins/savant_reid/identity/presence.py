@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from savant_reid.identity.enrolment import Entry
 from savant_reid.identity.finder import HERE_RATE
@@ -16,9 +15,17 @@ from savant_reid.identity.topology import Topology
 from savant_reid.identity.transits import Transits
 from savant_reid.identity.visits import Visit
 
-Int64s = NDArray[np.int64]
 # Somebody seen again in the middle of another's visits is as improbable as this many nats of rate.
 NEVER = -20.0
+
+
+class Stay(NamedTuple):
+    """Somebody before a camera, from first_ns to last_ns. serial: of the tracklet."""
+
+    serial: int
+    camera: int
+    first_ns: int
+    last_ns: int
 
 
 class Presence:
@@ -32,52 +39,50 @@ class Presence:
 
     def rate_log(self, row: int, camera: int, at_ns: int, now_ns: int) -> float:
         """Log rate of that identity turning up before that camera then."""
-        _, cameras, first_ns, last_ns = self.of(row, now_ns).T
-        here = self._topology.overlap[cameras, camera] | (cameras == camera)
-        if (here & (first_ns <= at_ns) & (last_ns > at_ns)).any():
-            return math.log(HERE_RATE)
-        visits = self._gallery.visits[row]
-        before = visits[(visits[:, 0] != 0) & (visits[:, 3] <= at_ns + SLACK_NS)]
+        for stay in self.of(row, now_ns):
+            here = stay.camera == camera or self._topology.can_share(stay.camera, camera)
+            if here and stay.first_ns <= at_ns < stay.last_ns:
+                return math.log(HERE_RATE)
         if int(self._gallery.global_ids[row]) in self._entry.names:
             return math.log(self._entry.uniform_rate(self._transits.newcomer_rate(camera)))
-        if not len(before):
-            return NEVER
-        last = before[int(np.argmax(before[:, 3]))]
-        gap_s = np.array([max(0.0, (at_ns - last[3]) * 1e-9)])
-        rate = float(self._transits.rates(np.array([last[1]]), camera, gap_s)[0])
-        return math.log(rate) if rate > 0.0 else NEVER
+        before = [stay for stay in self._past(row) if stay.last_ns <= at_ns + SLACK_NS]
+        return self._log_after(before, camera, at_ns) if before else NEVER
 
     def arrival_log(self, row: int, visit: Visit) -> float:
         """Log rate of that identity beginning this visit, of which it is judged by its others alone: as somebody known,
         or as a newcomer where this would be its first one."""
-        visits = self._gallery.visits[row]
-        before = visits[
-            (visits[:, 0] != 0) & (visits[:, 0] != visit.source) & (visits[:, 3] <= visit.first_ns + SLACK_NS)
+        before = [
+            stay
+            for stay in self._past(row)
+            if stay.serial != visit.source and stay.last_ns <= visit.first_ns + SLACK_NS
         ]
-        if not len(before):
+        if not before:
             return math.log(self._transits.newcomer_rate(visit.camera))
-        last = before[int(np.argmax(before[:, 3]))]
-        gap_s = np.array([max(0.0, (visit.first_ns - last[3]) * 1e-9)])
-        rate = float(self._transits.rates(np.array([last[1]]), visit.camera, gap_s)[0])
+        return self._log_after(before, visit.camera, visit.first_ns)
+
+    def _log_after(self, before: Sequence[Stay], camera: int, at_ns: int) -> float:
+        """Log rate of turning up before that camera then, after the last of these."""
+        last = max(before, key=lambda stay: stay.last_ns)
+        rate = float(self._transits.rates(last.camera, camera, (at_ns - last.last_ns) * 1e-9))
         return math.log(rate) if rate > 0.0 else NEVER
 
     def free(self, row: int, visit: Visit, now_ns: int) -> bool:
         """False for who was somewhere else, or already there, during this visit."""
-        _, cameras, first_ns, last_ns = self.of(row, now_ns).T
-        at_once = np.minimum(last_ns, visit.last_ns) - np.maximum(first_ns, visit.first_ns)
-        return not ((at_once > 0) & ~self._topology.overlap[cameras, visit.camera]).any()
+        return not any(
+            min(stay.last_ns, visit.last_ns) > max(stay.first_ns, visit.first_ns)
+            and not self._topology.can_share(stay.camera, visit.camera)
+            for stay in self.of(row, now_ns)
+        )
 
     def tracks(self, global_id: int) -> list[tuple[int, int]]:
         """(camera, track id) of all who carry this identity and may go on."""
         return [(holder.camera, holder.track_id) for holder in self._holders.of(global_id)]
 
-    def of(self, row: int, now_ns: int) -> Int64s:
-        """(n, 4) serial, camera, first_ns, last_ns of an identity's visits, those going on included."""
-        visits = self._gallery.visits[row]
-        past = visits[visits[:, 0] != 0]
-        live = [
-            (holder.serial, holder.camera, holder.first_ns, now_ns)
-            for holder in self._holders.of(int(self._gallery.global_ids[row]))
-            if not holder.lost
-        ]
-        return np.concatenate([past[:, :4], np.array(live, np.int64).reshape(-1, 4)])
+    def of(self, row: int, now_ns: int) -> list[Stay]:
+        """An identity's visits, those going on included."""
+        holders = self._holders.of(int(self._gallery.global_ids[row]))
+        live = [Stay(one.serial, one.camera, one.first_ns, now_ns) for one in holders if not one.lost]
+        return self._past(row) + live
+
+    def _past(self, row: int) -> list[Stay]:
+        return [Stay(*visit[:4]) for visit in self._gallery.visits[row].tolist() if visit[0]]

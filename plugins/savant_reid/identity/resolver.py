@@ -243,7 +243,9 @@ class Resolver:
             engine.answers.share_crops(tracklet)
 
     def _decide(self, engine: _Engine, seen: Seen) -> None:
-        due = [t for t in self._due.of(seen) if not self._twins.hides(t, engine.metric, engine.scores)]
+        asking = self._due.of(seen)
+        hidden = self._twins.hidden(asking, engine.metric, engine.scores)
+        due = [tracklet for tracklet in asking if tracklet not in hidden]
         self._twins.sweep()
         if not due:
             return

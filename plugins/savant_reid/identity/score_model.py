@@ -8,7 +8,7 @@ from tracks compared with themselves.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,11 +165,11 @@ class ScoreModel:
             own = max(own, mean + max(LEAST_DISTANCE * std, LEAST_MEET * way))
             spread = max(min(spread, MOST_SPREAD * (own - mean)), LEAST_STD)
             self.same_moments[bucket] = own, spread
-            for step in range(STEPS):
-                self._nats[bucket, step] = _table(min(own * RATIO**step, MOST_ALIKE), spread, different)
+            means = [min(own * RATIO**step, MOST_ALIKE) for step in range(STEPS)]
+            self._nats[bucket] = _tables(means, spread, different)
         own, spread = self.crops.moments(CROP_MEAN, CROP_STD)
         own = max(own, mean + LEAST_DISTANCE * std)
-        self._nats[self.TRACK] = _table(own, max(spread, LEAST_STD), different)
+        self._nats[self.TRACK] = _tables([own], max(spread, LEAST_STD), different)
 
     def summary(self) -> dict[str, dict[str, float]]:
         """What has been learned: mean, standard deviation and number of pairs of both kinds."""
@@ -180,13 +180,15 @@ class ScoreModel:
         }
 
 
-def _normal(x: Doubles, mean: float, std: float) -> Doubles:
+def _normal(x: Doubles, mean: float | Doubles, std: float) -> Doubles:
     return np.asarray(np.exp(-0.5 * ((x - mean) / std) ** 2) / (std * math.sqrt(2.0 * math.pi)) + 1e-300)
 
 
-def _table(mean: float, std: float, different: Doubles) -> Doubles:
-    """(grid,) log-likelihood ratios of a normal, flat above its mean, against the density of strangers (grid,)."""
-    same = _normal(np.minimum(GRID, mean), mean, std)
+def _tables(means: Sequence[float], std: float, different: Doubles) -> Doubles:
+    """(n, grid) log-likelihood ratios of normals with these means (n,), flat above them, against the density of
+    strangers (grid,)."""
+    centres = np.array(means)[:, None]
+    same = _normal(np.minimum(GRID, centres), centres, std)
     nats = np.log(((1.0 - SPOILT) * same + SPOILT * different) / (different + LOOK_ALIKES * same))
     # Of two normals the wider one wins far out on both sides; being even less alike proves nothing, though.
-    return np.asarray(np.minimum.accumulate(nats[::-1])[::-1])
+    return np.asarray(np.minimum.accumulate(nats[:, ::-1], axis=1)[:, ::-1])

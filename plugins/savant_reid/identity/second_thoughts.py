@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,25 +89,28 @@ class SecondThoughts:
         blocks = [*range(len(self._topology.cameras)), *([ELSEWHERE] if self._entry.names else [])]
         least = np.full((len(looks), len(blocks)), self._scores.least_similarities(LEAST_NATS)[2], np.float32)
         owners, similarities = self._gallery.nearest(looks, blocks, PER_CAMERA, least)
-        found = (owners > 0) & (owners != np.array(list(rows))[:, None])
-        for i, global_id in enumerate(rows):
-            if not found[i].any() or self._gallery.row_of(global_id) is None:
+        asked, column = np.nonzero(owners > 0)
+        ends = np.searchsorted(asked, np.arange(len(rows)), side="right").tolist()
+        who, alike = owners[asked, column], similarities[asked, column]
+        for global_id, start, end in zip(rows, [0, *ends], ends, strict=False):
+            if (who[start:end] == global_id).all() or self._gallery.row_of(global_id) is None:
                 continue  # nobody is alike, or it was merged away since
-            merge = self._best(global_id, owners[i][owners[i] > 0], similarities[i][owners[i] > 0], now_ns)
+            merge = self._best(global_id, who[start:end], alike[start:end], now_ns)
             if merge is not None:
                 yield merge
 
     def _best(self, global_id: int, owners: Int64s, similarities: Floats, now_ns: int) -> Merge | None:
-        known = [int(owner) if self._gallery.row_of(int(owner)) is not None else global_id for owner in owners]
+        others, row_of = owners.tolist(), self._gallery.row_of
+        known = [other if row_of(other) is not None else global_id for other in others]
         counts = self._gallery.count[self._gallery.rows_of([global_id, *known])]
-        nats = self._scores.nats(similarities, 2, counts[1:], int(counts[0]))
+        nats = self._scores.nats(similarities, 2, counts[1:], int(counts[0])).tolist()
         order = np.argsort(-similarities, kind="stable")[: MOST_CANDIDATES + 1]
         merges = [
-            self._weigh(global_id, int(owners[at]), float(nats[at]), now_ns)
+            self._weigh(global_id, others[at], nats[at], now_ns)
             for at in order.tolist()
-            if owners[at] not in (0, global_id)
+            if others[at] != global_id
             and nats[at] > LEAST_NATS
-            and self._may_be(global_id, int(owners[at]), float(similarities[at]))
+            and self._may_be(global_id, others[at], float(similarities[at]))
         ]
         clear = [merge for merge in merges if merge is not None and merge.odds > CLEAR_ODDS]
         return max(clear, key=lambda merge: merge.odds, default=None)
@@ -145,16 +149,14 @@ class SecondThoughts:
         In one camera a moment is forgiven: when exactly a track went over to somebody else is not known, and what lay
         over one another may have been one person detected twice.
         """
-        ours, theirs = self._presence.of(a, now_ns), self._presence.of(b, now_ns)
-        at_once = np.minimum(ours[:, None, 3], theirs[:, 3]) - np.maximum(ours[:, None, 2], theirs[:, 2])
-        same = ours[:, None, 1] == theirs[:, 1]
-        apart = ~self._topology.overlap[ours[:, None, 1], theirs[:, 1]]
-        if ((at_once >= SLACK_NS) & apart & ~same).any():
-            return None
         nats = 0.0
-        for i, j in np.argwhere(same & (at_once > 0)).tolist():
-            lain_ns = self._twins.lain_ns(int(ours[i, 0]), int(theirs[j, 0]))
-            if at_once[i, j] - 2 * lain_ns > TOGETHER_NS:
-                return None
-            nats += TOGETHER_NATS
+        for ours, theirs in product(self._presence.of(a, now_ns), self._presence.of(b, now_ns)):
+            at_once_ns = min(ours.last_ns, theirs.last_ns) - max(ours.first_ns, theirs.first_ns)
+            if ours.camera != theirs.camera:
+                if at_once_ns >= SLACK_NS and not self._topology.can_share(ours.camera, theirs.camera):
+                    return None
+            elif at_once_ns > 0:
+                if at_once_ns - 2 * self._twins.lain_ns(ours.serial, theirs.serial) > TOGETHER_NS:
+                    return None
+                nats += TOGETHER_NATS
         return nats

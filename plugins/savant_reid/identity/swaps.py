@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,8 @@ from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.tracklet import Tracklet
 
 Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 FAR_FUTURE_NS = 2**62
 # A track is two people's if the crops after some moment are so unlike those before it, and those of either side are
 # alike, in nats on average.
@@ -50,13 +51,6 @@ class Cut:
     since_ns: int
 
 
-class _Looks(NamedTuple):
-    """looks: (n, D), zero where there is none; crops: (n,) behind each."""
-
-    looks: Floats
-    crops: NDArray[np.int64]
-
-
 class SwapFinder:
     """Looks for mistakes of the tracker; changes nothing but its own memory of crossings."""
 
@@ -67,6 +61,7 @@ class SwapFinder:
         """Crossings over whose looks say that the two were exchanged."""
         known = [(crossing, _known(crossing, now_ns)) for crossing in self._crossings.due(now_ns)]
         fresh = [(crossing, what) for crossing, what in known if what != crossing.judged]
+        fresh.sort(key=lambda one: one[0].serials)
         found: list[Swap] = []
         for (crossing, what), verdict in zip(
             fresh, self._judge([crossing for crossing, _ in fresh], now_ns), strict=True
@@ -92,47 +87,49 @@ class SwapFinder:
 
     def _judge(self, crossings: Sequence[Crossing], now_ns: int) -> list[float | None]:
         """Log-odds that the two of each were exchanged, or None while it is too early to say."""
-        sides = [(crossing, t) for crossing in crossings for t in (crossing.a, crossing.b)]
-        after = self._looks([(t, c.last_ns, FAR_FUTURE_NS) for c, t in sides])
-        seen = [at for at in range(len(crossings)) if after.crops[2 * at] or after.crops[2 * at + 1]]
-        verdicts: list[float | None] = [None] * len(crossings)
-        if not seen:
-            return verdicts
-        rows = np.array([[2 * at, 2 * at + 1] for at in seen])
-        before = self._looks([(t, 0, c.start_ns) for c, t in (sides[row] for row in rows.ravel().tolist())])
-        looks, crops = after.looks[rows], after.crops[rows]
-        own = before.looks.reshape(looks.shape)
-        as_own, as_other = (
-            self._scores.nats(np.einsum("csd,csd->cs", looks, which), self._scores.TRACK)
-            for which in (own, own[:, ::-1])
-        )
-        gains = np.where(crops > 0, as_other - as_own, 0.0)
-        nats = SWAP_ODDS + gains[:, 0] + gains[:, 1]
-        waited = np.array([now_ns - crossings[at].last_ns > WAIT_NS for at in seen])
-        gone = np.array([_gone(t) for _, t in sides])[rows]
-        complete = ((crops >= ENOUGH_CROPS) | ((crops > 0) & waited[:, None]) | gone).all(axis=1)
-        clear = (np.abs(nats) > CLEAR_NATS) & (crops > 0).all(axis=1)
+        if not crossings:
+            return []
+        sides = [tracklet for crossing in crossings for tracklet in (crossing.a, crossing.b)]
+        times_ns = np.array([(crossing.start_ns, crossing.last_ns) for crossing in crossings], np.int64)
+        start_ns, last_ns = np.repeat(times_ns, 2, axis=0).T
+        rows = np.array([tracklet.row for tracklet in sides], np.int64)
+        earlier = self._crops.between(rows, np.zeros_like(start_ns), start_ns)
+        later = self._crops.between(rows, last_ns, np.full_like(last_ns, FAR_FUTURE_NS))
+        crops = later.sum(axis=1).reshape(-1, 2)
+        waited = now_ns - times_ns[:, 1:] > WAIT_NS
+        gone = np.array([_gone(tracklet) for tracklet in sides]).reshape(-1, 2)
+        complete = ((crops >= ENOUGH_CROPS) | ((crops > 0) & waited) | gone).all(axis=1)
         # Nothing to compare with, now or later.
-        hopeless = (before.crops.reshape(crops.shape) == 0).any(axis=1)
-        said = np.where(hopeless, -np.inf, nats).tolist()
-        for at, verdict, ready in zip(seen, said, (hopeless | complete | clear).tolist(), strict=True):
-            verdicts[at] = verdict if ready else None
-        return verdicts
+        hopeless = (earlier.sum(axis=1).reshape(-1, 2) == 0).any(axis=1)
+        seen, both = (crops > 0).any(axis=1), (crops > 0).all(axis=1)
+        # Of most that just began to be seen again, nothing could be said whatever they look like.
+        weighed = np.flatnonzero(((complete & seen) | both) & ~hopeless)
+        nats = np.full(len(crossings), -np.inf)
+        if len(weighed):
+            at = np.stack([2 * weighed, 2 * weighed + 1], axis=1)
+            cameras = np.array([[sides[one].camera for one in pair] for pair in at.tolist()], np.int64)
+            nats[weighed] = self._nats(rows[at], cameras, earlier[at], later[at])
+        ready = seen & (hopeless | complete | (both & (np.abs(nats) > CLEAR_NATS)))
+        return [verdict if said else None for verdict, said in zip(nats.tolist(), ready.tolist(), strict=True)]
 
-    def _looks(self, spans: Sequence[tuple[Tracklet, int, int]]) -> _Looks:
-        """What tracklets looked like between two times, since < time <= until."""
-        crops = np.zeros(len(spans), np.int64)
-        looks = np.zeros((len(spans), self._metric.dimension), np.float32)
-        some = [at for at, (tracklet, _, _) in enumerate(spans) if tracklet.row >= 0]
-        if not some:
-            return _Looks(looks, crops)
-        rows, since_ns, until_ns, cameras = np.array(
-            [(t.row, since, until, t.camera) for t, since, until in (spans[at] for at in some)], np.int64
-        ).T
-        crops[some], means = self._crops.means_between(rows, since_ns, until_ns)
-        seen = crops[some] > 0
-        looks[np.array(some)[seen]] = self._metric.look(self._metric.centred(cameras[seen], means))
-        return _Looks(looks, crops)
+    def _nats(self, rows: Rows, cameras: Rows, earlier: Bools, later: Bools) -> NDArray[np.float64]:
+        """(n,) log-odds that two sides, (n, 2) each, were exchanged, by their earlier and later crops (n, 2, per)."""
+        before, after = (self._looks(rows.ravel(), cameras.ravel(), which) for which in (earlier, later))
+        as_own, as_other = (
+            self._scores.nats(np.einsum("csd,csd->cs", after, which), self._scores.TRACK)
+            for which in (before, before[:, ::-1])
+        )
+        gains = np.where(later.any(axis=2), as_other - as_own, 0.0)
+        return np.asarray(SWAP_ODDS + gains[:, 0] + gains[:, 1])
+
+    def _looks(self, rows: Rows, cameras: Rows, which: Bools) -> Floats:
+        """(n, 2, D) what pairs of tracklets, (2 n,) one after the other, look like by these of their crops."""
+        which = which.reshape(len(rows), -1)
+        looks = np.zeros((len(rows), self._metric.dimension), np.float32)
+        some = which.any(axis=1)
+        means = self._crops.means_of(rows[some], which[some])
+        looks[some] = self._metric.look(self._metric.centred(cameras[some], means))
+        return looks.reshape(-1, 2, self._metric.dimension)
 
     def _stranger_since(self, tracklet: Tracklet) -> list[int]:
         """When the track went over to somebody else, if its crops since then agree with one another."""

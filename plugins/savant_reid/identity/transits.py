@@ -64,9 +64,7 @@ class Transits:
         n = len(topology.cameras)
         self._topology = topology
         self._learned = learned
-        self.edges_s: Doubles = np.asarray(
-            FIRST_EDGE_S * RATIO ** np.arange(BINS), np.float64
-        )  # bin i ends at edges_s[i]
+        self.edges_s: Doubles = np.asarray(FIRST_EDGE_S * RATIO ** np.arange(BINS))  # where each bin ends
         starts = np.concatenate([[0.0], self.edges_s[:-1]])
         self._widths = self.edges_s - starts
         self._middles = 0.5 * (starts + self.edges_s)
@@ -78,10 +76,11 @@ class Transits:
         self.newcomers = np.zeros(n)
         self._newcomer_seconds = 0.0
         self._last_ns: int | None = None
-        self._rates = np.zeros((n, n, BINS))
-        self._taught = 0.0
-        self._due = 0.0
-        self._refresh()
+        self._rates, self._density, self._arrived = (np.zeros((n, n, BINS)) for _ in range(3))
+        self._possible = np.zeros((n, n), bool)
+        self._walked: set[tuple[int, int]] = set()  # ways that have been learned from since the last refresh
+        self._taught = self._due = 0.0
+        self._refresh(np.indices((n, n)).reshape(2, -1))
 
     def learned(self) -> TransitLessons:
         """All that has been learned so far."""
@@ -94,22 +93,25 @@ class Transits:
         self.where_counts, self.when_counts = lessons.where.copy(), lessons.when.copy()
         self.departures = lessons.departures.copy()
         self._taught = float(self.where_counts.sum())
-        self._refresh()
+        self._refresh(np.indices(self.where_counts.shape).reshape(2, -1))
 
-    def rates(self, start: NDArray[np.int64], end: int | NDArray[np.int64], gap_s: Doubles) -> Doubles:
+    def rates(self, start: int | NDArray[np.int64], end: int | NDArray[np.int64], gap_s: float | Doubles) -> Doubles:
         """(n,) people per second, above 0 unless forbidden: last seen by `start` (n,), `gap_s` (n,) seconds ago.
 
-        end: of all, or (n,).
+        end: (n,). Any may also be one for all.
         """
         at = np.searchsorted(self.edges_s, np.maximum(gap_s, 0.0))
         return np.asarray(self._rates[start, end, np.minimum(at, BINS - 1)])
 
     def newcomer_rate(self, camera: int) -> float:
         """People never seen before, per second, at this camera."""
-        n = len(self.newcomers)
-        seconds = self._newcomer_seconds
+        return float(self.newcomer_rates()[camera])
+
+    def newcomer_rates(self) -> Doubles:
+        """(n,) the same for all cameras."""
+        n, seconds = len(self.newcomers), self._newcomer_seconds
         site = (self.newcomers.sum() + n * NEWCOMERS_PER_S * NEWCOMERS_WEIGHT_S) / (n * (seconds + NEWCOMERS_WEIGHT_S))
-        return float((self.newcomers[camera] + site * NEWCOMERS_WEIGHT_S) / (seconds + NEWCOMERS_WEIGHT_S))
+        return np.asarray((self.newcomers + site * NEWCOMERS_WEIGHT_S) / (seconds + NEWCOMERS_WEIGHT_S))
 
     def possible_from(self, ends: Sequence[int]) -> NDArray[np.int64]:
         """Cameras from which somebody may come to any of `ends`."""
@@ -123,6 +125,7 @@ class Transits:
         self.where_counts[start, end] += probability
         first, last = max(0, at - 2), min(BINS, at + 3)
         self.when_counts[start, end, first:last] += probability * BLUR[first - at + 2 : last - at + 2]
+        self._walked.add((start, end))
         self._taught += probability
 
     def departure(self, camera: int) -> None:
@@ -145,16 +148,21 @@ class Transits:
                 self.newcomers *= fade
         self._last_ns = now_ns
         if self._taught >= self._due:
-            self._refresh()
+            self._refresh(np.array(sorted(self._walked), np.int64).reshape(-1, 2).T)
 
-    def _refresh(self) -> None:
+    def _refresh(self, ways: NDArray[np.int64]) -> None:
+        """ways: (2, w) pairs of cameras whose times have changed, a few of all; shares change everywhere."""
         self._due = self._taught * 1.1 + 5.0
+        self._walked.clear()
+        start, end = ways
+        when = self._densities(start, end) * self._widths
+        self._density[start, end] = when / self._widths
+        self._arrived[start, end] = np.cumsum(when, axis=1) - 0.5 * when
+        self._possible[start, end] = when.max(axis=1) > 0.0
         where = self.shares()
-        when = self.densities() * self._widths
-        arrived = np.einsum("ab,abt->at", where, np.cumsum(when, axis=2) - 0.5 * when)
-        missing = np.clip(1.0 - arrived, 0.05, 1.0)
-        self._rates = where[:, :, None] * (when / self._widths) / missing[:, None, :]
-        self._possible = self._rates.max(axis=2) > 0.0
+        missing = np.clip(1.0 - np.einsum("ab,abt->at", where, self._arrived), 0.05, 1.0)
+        np.multiply(where[:, :, None], self._density, out=self._rates)
+        self._rates /= missing[:, None, :]
 
     def shares(self) -> Doubles:
         """(n, n) of those who leave camera a, the share that goes to b; the rest leaves the site."""
@@ -164,8 +172,12 @@ class Transits:
 
     def densities(self) -> Doubles:
         """(n, n, BINS) density per second of the time that the way from a to b takes."""
-        counts = self.when_counts.sum(axis=2, keepdims=True)
-        share = (self.when_counts + WHEN_WEIGHT * self._when_prior) / (counts + WHEN_WEIGHT)
+        return self._densities(*np.indices(self.where_counts.shape))
+
+    def _densities(self, start: NDArray[np.int64], end: NDArray[np.int64]) -> Doubles:
+        """(…, BINS) the same for some ways; start, end: of one shape (…)."""
+        times = self.when_counts[start, end]
+        share = (times + WHEN_WEIGHT * self._when_prior[start, end]) / (times.sum(axis=-1, keepdims=True) + WHEN_WEIGHT)
         return np.asarray(share / self._widths)
 
     def summary(self) -> dict[str, object]:
@@ -216,8 +228,7 @@ class Transits:
 
     def _window(self, earliest_s: float, latest_s: float) -> Doubles:
         """(BINS,) share of a uniform window that falls into each bin."""
-        starts = self.edges_s - self._widths
-        inside = np.minimum(self.edges_s, latest_s + 0.05) - np.maximum(starts, earliest_s - 0.05)
+        inside = np.minimum(self.edges_s, latest_s + 0.05) - np.maximum(self.edges_s - self._widths, earliest_s - 0.05)
         inside = np.clip(inside, 0.0, None)
         return np.asarray(inside / max(inside.sum(), 1e-12))
 

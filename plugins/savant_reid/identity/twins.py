@@ -8,6 +8,8 @@ somebody on screen, and the two would look like different people for ever, since
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from savant_reid.identity.crossings import close_together
@@ -53,13 +55,24 @@ class Twins:
         if len(self._lain) > MOST_PAIRS:
             del self._lain[next(iter(self._lain))]
 
-    def hides(self, tracklet: Tracklet, metric: Metric, scores: ScoreModel) -> bool:
-        """True for a tracklet without an identity that may be another one on screen."""
+    def hidden(self, tracklets: Iterable[Tracklet], metric: Metric, scores: ScoreModel) -> set[Tracklet]:
+        """Those without an identity that may be another one on screen."""
+        pairs = [(tracklet, other) for tracklet in tracklets for other in self._beside_now(tracklet)]
+        if not pairs:
+            return set()
+        cameras = np.repeat([tracklet.camera for tracklet, _ in pairs], 2)
+        means = np.stack([mean for pair in pairs for tracklet in pair if (mean := tracklet.mean) is not None])
+        looks = metric.look(metric.centred(cameras, means))
+        twins = scores.nats(np.einsum("nd,nd->n", looks[::2], looks[1::2]), scores.TRACK) > TWIN_NATS
+        return {tracklet for (tracklet, _), twin in zip(pairs, twins.tolist(), strict=True) if twin}
+
+    def _beside_now(self, tracklet: Tracklet) -> list[Tracklet]:
+        """Whom it may be, if it has no identity: whoever has a look, and an identity or was here before."""
         beside = self._beside.get(tracklet)
         if tracklet.global_id or tracklet.mean is None or not beside:
-            return False
+            return []
         since_ns = self._live.clock.now_ns - AFTERWARDS_NS
-        others = [
+        return [
             other
             for other, at_ns in beside.items()
             if at_ns >= since_ns
@@ -67,11 +80,6 @@ class Twins:
             and not other.lost
             and (other.global_id or other.serial < tracklet.serial)
         ]
-        if not others:
-            return False
-        means = np.stack([mean for t in (tracklet, *others) if (mean := t.mean) is not None])
-        looks = metric.look(metric.centred(np.full(len(means), tracklet.camera), means))
-        return bool((scores.nats(looks[1:] @ looks[0], scores.TRACK) > TWIN_NATS).any())
 
     def sweep(self) -> None:
         """Forget who has a name by now, or is gone, or has been alone for a moment."""
