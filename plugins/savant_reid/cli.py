@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,10 @@ from savant_reid.monitoring import logs
 from savant_reid.monitoring.options import log_format_option, metrics_options, metrics_request
 from savant_reid.replay.command import replay_command
 from savant_reid.report.topology_command import topology_group
+from savant_reid.sinks.options import output_options
+
+if TYPE_CHECKING:
+    from savant_reid.sinks.outputs import Outputs
 
 DEMO_MODULE = "module.yml"
 
@@ -52,17 +56,7 @@ main.add_command(topology_group)
 @click.option("--truth", type=click.Path(path_type=Path), help="Score the result against this truth file.")
 @rtsp_options
 @click.option("--no-videos", is_flag=True, help="Write no overlay-*.mp4 and mosaic.mp4.")
-@click.option("--zmq", metavar="ADDRESS", help="Publish metadata as JSON over ZeroMQ: tcp://HOST:PORT or ipc://PATH.")
-@click.option("--savant-zmq", metavar="ADDRESS", help="Send metadata in Savant's protocol: pub+bind:tcp://HOST:PORT …")
-@click.option("--savant-protocol", metavar="VERSION", help="The protocol's version that Savant's readers expect.")
-@click.option("--kafka", metavar="BROKERS", help="Send metadata to Kafka: HOST:PORT[,HOST:PORT…].")
-@click.option("--kafka-config", type=click.Path(path_type=Path), help="YAML: topics, spool, librdkafka's properties.")
-@click.option(
-    "--mqtt",
-    metavar="ADDRESS",
-    help="Publish identity events over MQTT in ONVIF's words: mqtt[s]://[USER@]HOST[:PORT]/PREFIX.",
-)
-@click.option("--mqtt-config", type=click.Path(path_type=Path), help="YAML: frames too, password file, certificates.")
+@output_options
 @metrics_options
 @log_format_option
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the module.")
@@ -79,13 +73,7 @@ def run_command(
     rtsp_host: str,
     rtsp_login: Path | None,
     no_videos: bool,
-    zmq: str | None,
-    savant_zmq: str | None,
-    savant_protocol: str | None,
-    kafka: str | None,
-    kafka_config: Path | None,
-    mqtt: str | None,
-    mqtt_config: Path | None,
+    outputs: Callable[[], Outputs],
     metrics_port: int | None,
     metrics_host: str,
     stall_seconds: float,
@@ -108,15 +96,9 @@ def run_command(
                 rtsp_request(serve_rtsp, rtsp_port, rtsp_host, rtsp_login),
                 dict(_key_value(text) for text in overrides),
                 progress,
-                zmq,
-                kafka,
-                kafka_config,
+                outputs(),
                 metrics=metrics_request(metrics_port, metrics_host, stall_seconds),
                 videos=not no_videos,
-                mqtt=mqtt,
-                mqtt_config=mqtt_config,
-                savant_zmq=savant_zmq,
-                savant_protocol=savant_protocol,
             )
             metrics = run(request)
     _conclude(out, metrics, as_json)

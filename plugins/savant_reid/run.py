@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -28,15 +28,9 @@ from savant_reid.run_inputs import SITE_KEY, choose_site
 from savant_reid.run_results import identity_metrics, score_run
 from savant_reid.sinks.folder_sink import open_run_sinks
 from savant_reid.sinks.frames import FrameLines
-from savant_reid.sinks.kafka import SPOOL_FOLDER, KafkaSink
-from savant_reid.sinks.kafka_messages import new_run_name
-from savant_reid.sinks.kafka_settings import load_kafka_settings
 from savant_reid.sinks.metrics import write_metrics
-from savant_reid.sinks.mqtt import MqttSink
-from savant_reid.sinks.mqtt_settings import load_mqtt_settings
+from savant_reid.sinks.outputs import OUTPUTS, Outputs
 from savant_reid.sinks.run_folder import METRICS, SITE, check_inputs, prepare_run_folder
-from savant_reid.sinks.savant import SavantSink
-from savant_reid.sinks.zeromq import ZeroMqSink
 from savant_reid.site import Site
 from savant_reid.site_learned import load_learned
 from savant_reid.site_people import load_enrolment
@@ -46,9 +40,7 @@ from savant_reid.site_people import load_enrolment
 class RunRequest:
     """sources: (camera, uri) pairs; none takes those of the site file. site: the site file; by default that of the
     module (see run_inputs.choose_site). truth: to score the result against.
-    zmq: address for metadata, see ZeroMqSink. kafka: brokers for metadata, see KafkaSink; kafka_config: its settings.
-    savant_zmq: address for metadata in Savant's protocol, see SavantSink; savant_protocol: the version it announces.
-    mqtt: address of a broker for metadata in ONVIF's words, see MqttSink; mqtt_config: its settings.
+    outputs: where metadata goes besides the folder.
     metrics: where to serve metrics and health while the run lasts. rtsp: where to serve the overlays, to whom.
     videos: write the overlays as files."""
 
@@ -61,15 +53,9 @@ class RunRequest:
     rtsp: RtspRequest | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[Sequence[Frame]], None] = lambda _: None
-    zmq: str | None = None
-    kafka: str | None = None
-    kafka_config: Path | None = None
+    outputs: Outputs = field(default_factory=Outputs)
     metrics: MetricsRequest | None = None
     videos: bool = True
-    mqtt: str | None = None
-    mqtt_config: Path | None = None
-    savant_zmq: str | None = None
-    savant_protocol: str | None = None
 
 
 def run(request: RunRequest) -> dict[str, Any]:
@@ -94,7 +80,7 @@ def run(request: RunRequest) -> dict[str, Any]:
     with ExitStack() as stack:
         stack.callback(shared.forget, site_copy)
         # Here, before anything is written: an address that cannot be used must not cost the run that is there.
-        found = _published(request, lines, stats)
+        found = request.outputs.open(lines, request.out, _rate_of(stats))
         published = {name: stack.enter_context(closing(sink)) for name, sink in found}
         watch = stack.enter_context(closing(Watch(request.metrics, clock))) if request.metrics else None
         host_run = HostRun(
@@ -113,30 +99,13 @@ def run(request: RunRequest) -> dict[str, Any]:
         )
         result = run_host(host_run)
         metrics = _metrics(result, site, module, started, shared.resolver_for(site_copy))
-    for name in ("zeromq", "savant", "kafka", "mqtt"):
+    for name in OUTPUTS:
         metrics[name] = published[name].metrics() if name in published else None
     if truth is not None and not result.stopped:
         metrics["scores"] = score_run(truth, request.out)
     write_metrics(request.out / METRICS, metrics)
     write_report(request.out)
     return metrics
-
-
-def _published(
-    request: RunRequest, lines: FrameLines, stats: Mapping[str, CameraStats]
-) -> Iterator[tuple[str, ZeroMqSink | SavantSink | KafkaSink | MqttSink]]:
-    """The sinks that are no files, by their names in metrics.json. stats: know each camera's frames per second."""
-    name = new_run_name(datetime.now(timezone.utc))
-    if request.zmq:
-        yield "zeromq", ZeroMqSink(request.zmq, lines)
-    if request.savant_zmq:
-        yield "savant", SavantSink(request.savant_zmq, lines.site, request.savant_protocol, _rate_of(stats))
-    if request.kafka:
-        settings = load_kafka_settings(request.kafka_config) if request.kafka_config else None
-        yield "kafka", KafkaSink(request.kafka, lines, request.out / SPOOL_FOLDER, settings, name)
-    if request.mqtt:
-        mqtt_settings = load_mqtt_settings(request.mqtt_config) if request.mqtt_config else None
-        yield "mqtt", MqttSink(request.mqtt, lines.site, mqtt_settings, name)
 
 
 def _rate_of(stats: Mapping[str, CameraStats]) -> Callable[[str], float]:

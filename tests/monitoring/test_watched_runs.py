@@ -26,6 +26,7 @@ from savant_reid.hosts.local.rtsp_server import RtspServer
 from savant_reid.monitoring.table import LOCAL
 from savant_reid.monitoring.watch import MetricsRequest
 from savant_reid.run import RunRequest, run
+from savant_reid.sinks.outputs import Outputs
 from savant_reid.sinks.zeromq import ZeroMqSink
 from tests.hosts.local.test_rtsp import Feed
 from tests.hosts.local.videos import until
@@ -86,7 +87,7 @@ class Stopped:
             out,
             site=site.site,
             progress=self._progress,
-            zmq=f"ipc://{out}.ipc",
+            outputs=Outputs(zmq=f"ipc://{out}.ipc"),
             metrics=MetricsRequest(self.port, stall_seconds=1.0),
         )
         self.metrics: dict[str, Any] = {}

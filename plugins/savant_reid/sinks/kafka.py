@@ -11,7 +11,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,11 @@ from savant_reid.records import FrameRecord
 from savant_reid.sinks.frames import FrameLines
 from savant_reid.sinks.identities import event_line
 from savant_reid.sinks.kafka_lane import Lane
-from savant_reid.sinks.kafka_messages import MessageMaker, new_run_name
+from savant_reid.sinks.kafka_messages import MessageMaker
 from savant_reid.sinks.kafka_producer import KafkaProducer
 from savant_reid.sinks.kafka_settings import KafkaSettings, check_brokers
 from savant_reid.sinks.protobuf_messages import ProtobufMessages
+from savant_reid.sinks.run_name import new_run_name
 from savant_reid.sinks.spool import Message, Spool
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class KafkaSink:
         self._settings = settings or KafkaSettings()
         self._lines = lines
         self._protobuf = ProtobufMessages(lines.site) if self._settings.encoding == "protobuf" else None
-        self._maker = MessageMaker(lines.site, run or new_run_name(datetime.now(timezone.utc)))
+        self._maker = MessageMaker(lines.site, run or new_run_name())
         self._sequence = 0
         self._handed: deque[tuple[str, int, str | bytes]] = deque()
         self._handed_bytes = 0

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import datetime
-
 from savant_reid.sinks.spool import Message
 
 
 class MessageMaker:
-    """run: tells this run's frames and sequences, which count from 0, from those of others."""
+    """run: see run_name."""
 
     def __init__(self, site: str, run: str) -> None:
         self._site = _mended(site)
@@ -23,11 +20,6 @@ class MessageMaker:
     def event(self, sequence: int, body: str | bytes) -> Message:
         """In order by site: a merge concerns several cameras, and a split may undo it."""
         return Message(f"{self.run}/identity/{sequence}", self._site, _utf8(body))
-
-
-def new_run_name(started: datetime) -> str:
-    """Sorts by time; no two are the same, on whatever machine."""
-    return f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
 def _utf8(body: str | bytes) -> bytes:

@@ -8,16 +8,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from typing import Any
 
 from savant_reid.identity.types import IdentityEvent
 from savant_reid.records import FrameRecord
-from savant_reid.sinks.kafka_messages import new_run_name
 from savant_reid.sinks.mqtt_connection import MqttConnection
 from savant_reid.sinks.mqtt_outbox import KINDS, Outbox, Waiting
 from savant_reid.sinks.mqtt_settings import MqttSettings, parse_address, password_of
 from savant_reid.sinks.onvif import OnvifMessages
+from savant_reid.sinks.run_name import new_run_name
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +56,7 @@ class MqttSink:
         self._settings = settings or MqttSettings()
         broker = parse_address(address)
         password = password_of(broker, self._settings, os.environ)
-        run = run or new_run_name(datetime.now(timezone.utc))
+        run = run or new_run_name()
         self.address, self.run = broker.shown, run
         self._messages = OnvifMessages(broker.prefix, site, run)
         self._sequence = 0
