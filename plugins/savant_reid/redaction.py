@@ -6,8 +6,9 @@ import re
 
 # Some cameras carry the password in the query or the path (user=admin_password=secret_channel=1).
 _SECRET_VALUE = re.compile(r"((?:pass(?:word|wd)?|pwd|token|key|secret)=)[^&\s/\"']*", re.IGNORECASE)
-# Up to the last @: a password may hold anything, even where it should have been percent-encoded.
-_USER_INFO = re.compile(r"(?<=://)[^\s\"']*@")
+# Up to the last @: a password may hold anything, even where it should have been percent-encoded. The form of an address
+# that our own errors give (mqtt://[USER@]HOST) is no secret.
+_USER_INFO = re.compile(r"(?<=://)(?!\[?USER@\]?HOST\b)[^\s\"']*@")
 _ALL_BEFORE_AT = re.compile(r"(?<=://).*@", re.DOTALL)
 
 _VARIABLE = re.compile(r"\$\{\w+\}")

@@ -93,3 +93,6 @@ def test_an_address_is_shown_without_its_password_whatever_it_holds(password: st
 def test_what_is_no_secret_stays():
     assert redact("mail to a@b, see http://host/x") == "mail to a@b, see http://host/x"
     assert redact_uri("/videos/a.mp4") == "/videos/a.mp4"
+    form = "expected mqtt[s]://[USER@]HOST[:PORT]/PREFIX or mqtt://USER@HOST"
+    assert redact(form) == form
+    assert redact(f"{form}, found mqtt://bob:pw@host/x") == f"{form}, found mqtt://***@host/x"
