@@ -87,10 +87,11 @@ def test_passwords_that_cannot_be_used(tmp_path):
     ("text", "why"),
     [
         ("queue_megabytes: 0", "queue_megabytes: Input should be greater than or equal to 1"),
-        ("colour: red", "colour: Extra inputs are not permitted"),
+        ("colour: red", "colour: unknown key; known: frames, queue_megabytes, "),
+        ("frame: true", "frame: unknown key; did you mean frames?"),
         ("client_id: 'a b'", "client_id: String should match pattern"),
-        ("a: [", "expected a YAML file that can be read"),
-        ("- 1", "Input should be a valid dictionary"),
+        ("a: [", "expected YAML, found: "),
+        ("- 1", "expected keys such as frames: …, found list"),
     ],
 )
 def test_mistakes_in_a_file_are_named(tmp_path, text, why):

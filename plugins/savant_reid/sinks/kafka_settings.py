@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from savant_reid.errors import ConfigError
+from savant_reid.sinks.settings_file import load_settings
 
 # What keeps messages from being lost, doubled or put out of order is not for a file to change; nor are the brokers.
 _KEPT = {
@@ -20,7 +20,8 @@ _KEPT = {
 }
 _OTHER_NAMES = {"request.required.acks", "delivery.timeout.ms", "bootstrap.servers", "metadata.broker.list"}
 _OURS = {"queue.buffering.max.messages", "queue.buffering.max.kbytes", "message.max.bytes", "transactional.id"}
-_BROKERS = re.compile(r"[^\s,/]+:\d{1,5}(,[^\s,/]+:\d{1,5})*")
+_BROKER = re.compile(r"[^\s,/]+:(\d{1,5})")
+_HIGHEST_PORT = 65535
 # Waits in memory for an answer of the broker, by topic; what is more waits on disk.
 IN_FLIGHT_BYTES = 16 << 20
 IN_FLIGHT_MESSAGES = 20_000
@@ -67,20 +68,17 @@ class KafkaSettings(BaseModel):
 
 def check_brokers(brokers: str) -> None:
     """Raises ConfigError where it is not HOST:PORT[,HOST:PORT…]."""
-    if not _BROKERS.fullmatch(brokers):
-        raise ConfigError(f"Kafka brokers: expected HOST:PORT[,HOST:PORT…], found {brokers!r}")
+    for broker in brokers.split(","):
+        found = _BROKER.fullmatch(broker)
+        if not found:
+            raise ConfigError(f"Kafka brokers: expected HOST:PORT[,HOST:PORT…], found {brokers!r}")
+        if not 1 <= int(found[1]) <= _HIGHEST_PORT:
+            raise ConfigError(f"Kafka brokers: expected a port from 1 to {_HIGHEST_PORT}, found {broker!r}")
 
 
 def load_kafka_settings(path: Path) -> KafkaSettings:
     """A YAML file with any of the keys of KafkaSettings. Raises ConfigError naming file, key and what is wrong."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        settings = KafkaSettings.model_validate({} if data is None else data)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: expected a YAML file that can be read, found: {error}") from error
-    except ValidationError as error:
-        lines = [f"{path}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-        raise ConfigError("\n".join(lines)) from None
+    settings = load_settings(path, KafkaSettings)
     kept = sorted(set(settings.librdkafka) & (set(_KEPT) | _OTHER_NAMES | _OURS))
     if kept:
         raise ConfigError(

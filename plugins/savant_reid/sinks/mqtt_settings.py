@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from savant_reid.errors import ConfigError
 from savant_reid.sinks.onvif import topic_level
+from savant_reid.sinks.settings_file import load_settings
 
 PASSWORD_VARIABLE = "SAVANT_REID_MQTT_PASSWORD"
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -98,14 +98,7 @@ def password_of(broker: Broker, settings: MqttSettings, environment: Mapping[str
 
 def load_mqtt_settings(path: Path) -> MqttSettings:
     """A YAML file with any of the keys of MqttSettings. Raises ConfigError naming file, key and what is wrong."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        settings = MqttSettings.model_validate({} if data is None else data)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: expected a YAML file that can be read, found: {error}") from error
-    except ValidationError as error:
-        lines = [f"{path}: {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-        raise ConfigError("\n".join(lines)) from None
+    settings = load_settings(path, MqttSettings)
     files = {name: file for name, file in settings if isinstance(file, Path)}
     return settings.model_copy(update={name: path.parent / file for name, file in files.items()})
 
