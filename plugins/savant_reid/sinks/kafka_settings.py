@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from savant_reid.errors import ConfigError
-from savant_reid.sinks.settings_file import load_settings
+from savant_reid.sinks.settings_file import read_settings
 
 # What keeps messages from being lost, doubled or put out of order is not for a file to change; nor are the brokers.
 _KEPT = {
@@ -78,7 +78,7 @@ def check_brokers(brokers: str) -> None:
 
 def load_kafka_settings(path: Path) -> KafkaSettings:
     """A YAML file with any of the keys of KafkaSettings. Raises ConfigError naming file, key and what is wrong."""
-    settings = load_settings(path, KafkaSettings)
+    settings = read_settings(path, KafkaSettings)
     kept = sorted(set(settings.librdkafka) & (set(_KEPT) | _OTHER_NAMES | _OURS))
     if kept:
         raise ConfigError(

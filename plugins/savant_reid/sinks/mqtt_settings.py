@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from savant_reid.errors import ConfigError
 from savant_reid.sinks.onvif import topic_level
-from savant_reid.sinks.settings_file import load_settings
+from savant_reid.sinks.settings_file import read_settings
 
 PASSWORD_VARIABLE = "SAVANT_REID_MQTT_PASSWORD"
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -98,7 +98,7 @@ def password_of(broker: Broker, settings: MqttSettings, environment: Mapping[str
 
 def load_mqtt_settings(path: Path) -> MqttSettings:
     """A YAML file with any of the keys of MqttSettings. Raises ConfigError naming file, key and what is wrong."""
-    settings = load_settings(path, MqttSettings)
+    settings = read_settings(path, MqttSettings)
     files = {name: file for name, file in settings if isinstance(file, Path)}
     return settings.model_copy(update={name: path.parent / file for name, file in files.items()})
 
