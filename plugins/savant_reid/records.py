@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -19,6 +19,11 @@ class FrameRecord:
     frame: int
     sightings: Sightings
     decisions: Sequence[Decision]
+
+    def rows(self) -> Iterator[tuple[int, list[float], float, Decision]]:
+        """(track, box as left, top, width, height, confidence, decision) by person, as plain numbers."""
+        seen = self.sightings
+        return zip(seen.track_ids.tolist(), seen.boxes.tolist(), seen.confidences.tolist(), self.decisions, strict=True)
 
 
 class Sink(Protocol):

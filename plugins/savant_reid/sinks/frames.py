@@ -70,13 +70,6 @@ class FramesSink:
 def frame_message(record: FrameRecord, site: str) -> dict[str, Any]:
     """The message of schemas/frame.json, of plain ints, floats and strings (pixels to 1/100, shares to 1/10000)."""
     sightings = record.sightings
-    rows = zip(
-        sightings.track_ids.tolist(),
-        sightings.boxes.tolist(),
-        sightings.confidences.tolist(),
-        record.decisions,
-        strict=True,
-    )
     return {
         "schema": SCHEMA,
         "site": site,
@@ -95,7 +88,7 @@ def frame_message(record: FrameRecord, site: str) -> dict[str, Any]:
                 "confidence": round(confidence, 4),
                 "reid": _reid(decision),
             }
-            for track_id, box, confidence, decision in rows
+            for track_id, box, confidence, decision in record.rows()
         ],
     }
 

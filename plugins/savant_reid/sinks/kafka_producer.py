@@ -11,6 +11,7 @@ from typing import Any
 from savant_reid.errors import OutputError, SavantReidError
 from savant_reid.sinks.protobuf_messages import content_type
 from savant_reid.sinks.spool import Message
+from savant_reid.sinks.text import utf8
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +74,10 @@ class KafkaProducer:
 
     def _produce(self, number: int) -> None:
         topic, message, _ = self._in_flight[number]
-        headers = [("id", message.id.encode(errors="replace")), ("content-type", content_type(message.value).encode())]
+        headers = [("id", utf8(message.id)), ("content-type", content_type(message.value).encode())]
         answer = partial(self._answered, self._generation, number)
         try:
-            self._producer.produce(
-                topic, message.value, message.key.encode(errors="replace"), headers=headers, on_delivery=answer
-            )
+            self._producer.produce(topic, message.value, utf8(message.key), headers=headers, on_delivery=answer)
         except self._kafka.KafkaException as error:
             self._answered(self._generation, number, error.args[0], None)
         except BufferError as error:  # does not happen: the queue is larger than what the sink lets fly

@@ -17,6 +17,7 @@ from savant_reid.sinks.mqtt_outbox import KINDS, Outbox, Waiting
 from savant_reid.sinks.mqtt_settings import MqttSettings, parse_address, password_of
 from savant_reid.sinks.onvif import OnvifMessages
 from savant_reid.sinks.run_name import new_run_name
+from savant_reid.sinks.text import utf8
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class MqttSink:
             self._refused[kind] += 1
             return
         # Half a surrogate pair, as a broken name leaves it, becomes a question mark.
-        self._outbox.put(Waiting(kind, topic, text.encode(errors="replace")))
+        self._outbox.put(Waiting(kind, topic, utf8(text)))
         if not self._wake.is_set():
             self._wake.set()
 

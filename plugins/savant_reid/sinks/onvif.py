@@ -18,6 +18,7 @@ from typing import Any
 
 from savant_reid.identity.types import Decision, IdentityEvent, Unmatched
 from savant_reid.records import FrameRecord
+from savant_reid.sinks.text import mended
 
 # The analytics module, as ONVIF calls whatever finds objects in pictures.
 MODULE = "savant-reid"
@@ -79,14 +80,7 @@ class OnvifMessages:
 
     def _objects(self, record: FrameRecord) -> Iterator[dict[str, Any]]:
         sightings = record.sightings
-        rows = zip(
-            sightings.track_ids.tolist(),
-            sightings.boxes.tolist(),
-            sightings.confidences.tolist(),
-            record.decisions,
-            strict=True,
-        )
-        for track_id, box, confidence, decision in rows:
+        for track_id, box, confidence, decision in record.rows():
             if all(map(math.isfinite, (*box, confidence, decision.probability))):
                 shape = _shape(box, sightings.frame_size)
                 kind = {"Type": [{"@Likelihood": round(confidence, 4), "#text": "Human"}]}
@@ -112,7 +106,7 @@ class OnvifMessages:
 @lru_cache(maxsize=10_000)
 def identity_uuid(run: str, global_id: int) -> str:
     """The same for one identity of one run, on all cameras and whenever it is asked for."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:savant-reid:{run}/{global_id}".encode(errors="replace").decode()))
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, mended(f"urn:savant-reid:{run}/{global_id}")))
 
 
 def utc_time(time_ns: int) -> str:

@@ -12,6 +12,7 @@ from savant_reid.errors import SavantReidError
 from savant_reid.identity.types import EventKind, IdentityEvent, Reason, State, Unmatched
 from savant_reid.records import FrameRecord
 from savant_reid.sinks import frames, identities
+from savant_reid.sinks.text import mended
 
 # A FileDescriptorSet, made by `make proto`. Classes are made of it when they are needed: code that protoc writes
 # is refused by versions of protobuf that are two years older or younger.
@@ -46,14 +47,7 @@ class ProtobufMessages:
             frame=int(record.frame),
             time_ns=int(sightings.time_ns),
         )
-        rows = zip(
-            sightings.track_ids.tolist(),
-            sightings.boxes.tolist(),
-            sightings.confidences.tolist(),
-            record.decisions,
-            strict=True,
-        )
-        for track_id, box, confidence, decision in rows:
+        for track_id, box, confidence, decision in record.rows():
             second = decision.runner_up
             shares = confidence + float(decision.probability) + (float(second.probability) if second else 0.0)
             if not math.isfinite(sum(box) + shares):
@@ -139,11 +133,6 @@ def message_classes() -> dict[str, Any]:
         name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
         for name in ("Frame", "Identity")
     }
-
-
-def mended(text: str) -> str:
-    """Half a surrogate pair, as a broken name leaves it, becomes a question mark."""
-    return text.encode(errors="replace").decode()
 
 
 def _frame_form(message: Any) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from typing import Any
 from savant_reid.identity.types import IdentityEvent
 from savant_reid.records import FrameRecord
 from savant_reid.sinks.identities import event_line
-from savant_reid.sinks.savant_messages import SavantMessages, mended
+from savant_reid.sinks.savant_messages import SavantMessages
 from savant_reid.sinks.savant_queue import Outgoing, SavantQueue
 from savant_reid.sinks.savant_socket import SavantSocket
+from savant_reid.sinks.text import utf8
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class SavantSink:
         if self._is_too_long(len(message)):
             self._keep(events)
         else:
-            self._queue.put(Outgoing((mended(camera).encode(), message), tuple(events)))
+            self._queue.put(Outgoing((utf8(camera), message), tuple(events)))
 
     def write_events(self, events: Sequence[IdentityEvent]) -> None:
         for event in events:
@@ -88,7 +89,7 @@ class SavantSink:
         """No frame of this camera will come, or it begins anew."""
         if camera in self._open:
             del self._open[camera]
-            self._queue.put(Outgoing((mended(camera).encode(), self._messages.end(camera)), end=True))
+            self._queue.put(Outgoing((utf8(camera), self._messages.end(camera)), end=True))
 
     def metrics(self) -> dict[str, Any]:
         """What metrics.json says of this sink."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from savant_reid.errors import ConfigError, SavantReidError
 from savant_reid.records import FrameRecord
+from savant_reid.sinks.text import mended
 
 # The last one on PyPI; later ones come with Savant's images alone.
 SAVANT_RS = "0.3.0"
@@ -87,15 +88,7 @@ class SavantMessages:
 
     def _add_objects(self, frame: Any, record: FrameRecord) -> None:
         make, value, box_of = self._rs.Attribute, self._value, self._box
-        sightings = record.sightings
-        rows = zip(
-            sightings.track_ids.tolist(),
-            sightings.boxes.tolist(),
-            sightings.confidences.tolist(),
-            record.decisions,
-            strict=True,
-        )
-        for track_id, (left, top, width, height), confidence, decision in rows:
+        for track_id, (left, top, width, height), confidence, decision in record.rows():
             probability = float(decision.probability)
             if not math.isfinite(left + top + width + height + confidence + probability):
                 self.refused_objects += 1
@@ -136,11 +129,6 @@ class SavantMessages:
     def _bytes(self, message: Any) -> bytes:
         saved: bytes = self._save(message)
         return self._head + saved[self._skipped :]
-
-
-def mended(text: str) -> str:
-    """Half a surrogate pair, as a broken name leaves it, becomes a question mark."""
-    return text.encode(errors="replace").decode()
 
 
 def _check_installed() -> None:

@@ -15,6 +15,7 @@ from savant_reid.identity.types import IdentityEvent
 from savant_reid.records import FrameRecord
 from savant_reid.sinks.frames import FrameLines
 from savant_reid.sinks.identities import event_line
+from savant_reid.sinks.text import utf8
 from savant_reid.sinks.zeromq_address import open_socket, parse_address, publish, zeromq_bindings
 
 log = logging.getLogger(__name__)
@@ -109,8 +110,7 @@ class ZeroMqSink:
                 log.warning("ZeroMQ: a message of %d characters is too long, and refused", len(text))
             self.refused += 1
             return
-        # Half a surrogate pair, as a broken name leaves it, becomes a question mark.
-        parts = (topic.encode(errors="replace"), text.encode(errors="replace"))
+        parts = (utf8(topic), utf8(text))
         self.sent[kind] += 1
         if not publish(self._zmq, self._socket, parts):
             if not self.overruns:
