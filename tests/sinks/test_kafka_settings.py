@@ -20,6 +20,8 @@ def test_a_file_changes_what_it_names(tmp_path):
     assert (settings.frames_topic, settings.events_topic) == ("shop.frames", "savant-reid.identities")
     assert (properties["security.protocol"], properties["linger.ms"]) == ("SASL_SSL", 50)
     assert (properties["acks"], properties["enable.idempotence"], properties["message.timeout.ms"]) == ("all", True, 0)
+    file.write_text("spool: waiting")
+    assert load_kafka_settings(file).spool == tmp_path / "waiting"
     file.write_text("")
     assert load_kafka_settings(file) == KafkaSettings()
 

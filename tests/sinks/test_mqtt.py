@@ -306,6 +306,8 @@ def test_the_broker_must_prove_who_it_is(tmp_path, hear, caplog):
         sink.close()
     with pytest.raises(ConfigError, match="expected certificates that can be used"):
         MqttSink(address, SITE, MqttSettings(ca_file=tmp_path / "none.pem"))
+    with pytest.raises(ConfigError, match="expected mqtts:// with ca_file"):
+        MqttSink(address.replace("mqtts", "mqtt"), SITE, MqttSettings(ca_file=certificate))
 
 
 @needs_mosquitto

@@ -381,7 +381,7 @@ def test_the_protocol_that_is_asked_for_is_announced_and_all_else_stays(version)
     assert load_message_from_bytes(own.end("door")).is_end_of_stream()
 
 
-@pytest.mark.parametrize("version", ["", "0.2.0\u0660", "1" * 65])
+@pytest.mark.parametrize("version", ["", "0.2.0\u0660", "1.2." + "1" * 61, "latest", "1.8"])
 def test_protocols_that_are_none_are_refused(version):
     with pytest.raises(ConfigError, match=r"expected a version of up to 64 signs, as 0\.2\.0, found"):
         SavantMessages(version)
@@ -393,7 +393,7 @@ def test_other_addresses_are_refused(open_sink, address):
         open_sink(address)
 
 
-@pytest.mark.parametrize("address", ["dealer+bind:ipc:///no/such/folder/a.ipc", "req+connect:tcp://127.0.0.1:port"])
+@pytest.mark.parametrize("address", ["dealer+bind:ipc:///no/such/folder/a.ipc", "req+connect:tcp://:5555"])
 def test_addresses_that_cannot_be_used_are_named(open_sink, address):
     with pytest.raises(OutputError, match="cannot be used"):
         open_sink(address)

@@ -227,7 +227,13 @@ def test_other_addresses_are_refused(open_sink, address):
         open_sink(address)
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:port", "ipc:///no/such/folder/a.ipc", "tcp://198.51.100.7:5555"])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:port", "tcp://127.0.0.1:99999", "tcp://127.0.0.1", "tcp://[::1]"])
+def test_ports_that_are_none_are_refused(open_sink, address):
+    with pytest.raises(OutputError, match="expected a port up to 65535 at the end"):
+        open_sink(address)
+
+
+@pytest.mark.parametrize("address", ["ipc:///no/such/folder/a.ipc", "tcp://198.51.100.7:5555"])
 def test_addresses_that_cannot_be_used_are_named(open_sink, address):
     with pytest.raises(OutputError, match="cannot be used") as error:
         open_sink(address)

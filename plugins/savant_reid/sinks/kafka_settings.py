@@ -33,9 +33,9 @@ class KafkaSettings(BaseModel):
     """librdkafka: its properties, as its documents name them (`security.protocol`, `sasl.password` …).
 
     encoding: of the messages; see protobuf_messages. spool: folder of what waits for the broker; by default
-    kafka-spool in the run's folder. spool_megabytes: the most that frames may take there; events are never dropped.
-    longest_message_bytes: must not be above what the broker takes (`message.max.bytes` there). close_seconds: how long
-    the end of a run waits for the broker.
+    kafka-spool in the run's folder; a relative one is found from the settings' folder. spool_megabytes: the most that
+    frames may take there; events are never dropped. longest_message_bytes: must not be above what the broker takes
+    (`message.max.bytes` there). close_seconds: how long the end of a run waits for the broker.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -84,4 +84,4 @@ def load_kafka_settings(path: Path) -> KafkaSettings:
         raise ConfigError(
             f"{path}: librdkafka: expected no {', '.join(kept)}: the sink sets them, so that nothing is lost"
         )
-    return settings
+    return settings.model_copy(update={"spool": settings.spool and path.parent / settings.spool})

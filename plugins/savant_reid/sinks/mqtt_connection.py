@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from savant_reid.errors import ConfigError, SavantReidError
@@ -64,8 +65,11 @@ class MqttConnection:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        files = (settings.ca_file, settings.certificate_file, settings.key_file)
         if broker.tls:
-            _use_tls(client, settings)
+            _use_tls(client, files)
+        elif any(files):
+            raise ConfigError("MQTT: expected mqtts:// with ca_file, certificate_file or key_file, found mqtt://")
         elif password and broker.host not in _LOOPBACK:
             log.warning("MQTT: the password goes to %s without encryption; mqtts:// encrypts", broker.shown)
         client.connect_async(broker.host, broker.port, keepalive=settings.keepalive_seconds)
@@ -133,8 +137,7 @@ def mqtt_bindings() -> Any:
     return paho.mqtt.client
 
 
-def _use_tls(client: Any, settings: MqttSettings) -> None:
-    files = (settings.ca_file, settings.certificate_file, settings.key_file)
+def _use_tls(client: Any, files: Sequence[Path | None]) -> None:
     try:
         client.tls_set(*(file and str(file) for file in files))
     except (OSError, ValueError, ssl.SSLError) as error:

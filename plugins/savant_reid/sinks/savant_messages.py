@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
@@ -19,6 +20,7 @@ ELEMENT = "reid"
 EVENTS = "events"
 _MODEL, _LABEL = "person_detector", "person"
 _LONGEST_VERSION = 64
+_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]*")
 
 
 class SavantMessages:
@@ -36,7 +38,7 @@ class SavantMessages:
         Raises SavantReidError where savant-rs is missing or is another one than can be used, ConfigError for a version
         that is none.
         """
-        if protocol is not None and not (protocol.isascii() and 0 < len(protocol) <= _LONGEST_VERSION):
+        if protocol is not None and not (_VERSION.fullmatch(protocol) and len(protocol) <= _LONGEST_VERSION):
             raise ConfigError(
                 f"Savant's protocol: expected a version of up to {_LONGEST_VERSION} signs, as 0.2.0, found {protocol!r}"
             )

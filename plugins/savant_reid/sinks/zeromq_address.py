@@ -14,6 +14,7 @@ from savant_reid.errors import OutputError, SavantReidError
 _ADDRESS = re.compile(
     r"(?:(?P<kind>[a-z]+)\+(?P<mode>bind|connect):)?(?P<endpoint>(?P<scheme>tcp|ipc)://(?P<place>.+))"
 )
+_HIGHEST_PORT = 65535
 
 
 class Address(NamedTuple):
@@ -36,6 +37,10 @@ def parse_address(text: str, kinds: Sequence[str]) -> Address:
     if not found or found["kind"] not in (None, *kinds):
         forms = "|".join(f"{kind}+{mode}:" for kind in kinds for mode in ("bind", "connect"))
         raise OutputError(f"ZeroMQ address: expected [{forms}]tcp://HOST:PORT or ipc://PATH, found {text!r}")
+    port = found["place"].rpartition(":")[2]
+    # ZeroMQ itself takes 99999 for 34463.
+    if found["scheme"] == "tcp" and port != "*" and not (port.isdecimal() and int(port) <= _HIGHEST_PORT):
+        raise OutputError(f"ZeroMQ address: expected a port up to {_HIGHEST_PORT} at the end, found {text!r}")
     return Address(found["kind"] or kinds[0], found["mode"] or "bind", found["endpoint"])
 
 
