@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from savant_reid.bench import outputs
+from savant_reid.bench import outputs, outputs_load
 from savant_reid.bench.command import bench_command
 
 
@@ -19,11 +19,11 @@ def test_percentiles_are_of_what_has_both_ends():
 
 
 def test_everybody_has_an_embedding_at_first_and_then_one_in_two_seconds():
-    batches = list(outputs.moments(outputs.Load(cameras=2, people=3, frames_per_second=10, seconds=10)))
+    batches = list(outputs_load.moments(outputs_load.Load(cameras=2, people=3, frames_per_second=10, seconds=10)))
     given = np.array([[(seen.embedding_of >= 0).sum() for seen in batch] for batch in batches])
     assert given.shape == (100, 2)
-    assert (given[: outputs.FIRST_EMBEDDINGS] == 3).all()
-    assert 2 * 3 * 4 <= given[outputs.FIRST_EMBEDDINGS :].sum() <= 2 * 3 * 5
+    assert (given[: outputs_load.FIRST_EMBEDDINGS] == 3).all()
+    assert 2 * 3 * 4 <= given[outputs_load.FIRST_EMBEDDINGS :].sum() <= 2 * 3 * 5
 
 
 @pytest.mark.slow

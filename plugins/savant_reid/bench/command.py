@@ -88,9 +88,9 @@ def passing_command(people: int, capacity: int, as_json: bool) -> None:
 def outputs_command(cameras: int, people: int, fps: float, seconds: float, full_speed: bool, as_json: bool) -> None:
     """From an embedding in hand to a message in another process, by Kafka (a mock broker) and by ZeroMQ."""
     with plain_errors("kafka,zmq"):
-        from savant_reid.bench import outputs
+        from savant_reid.bench import outputs, outputs_load
 
-        figures = outputs.measure(outputs.Load(cameras, people, fps, seconds, not full_speed))
+        figures = outputs.measure(outputs_load.Load(cameras, people, fps, seconds, not full_speed))
     click.echo(json.dumps({"figures": figures}) if as_json else "\n".join(map(outputs.as_text, figures)))
 
 

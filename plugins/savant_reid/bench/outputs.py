@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from savant_reid.bench.outputs_load import WARM_UP, Load, moments, warm_up
 from savant_reid.identity.policy import Policy
 from savant_reid.identity.resolver import Resolver
 from savant_reid.identity.topology import Topology
-from savant_reid.identity.types import Sightings
 from savant_reid.records import FrameRecord
 from savant_reid.sinks.frames import FrameLines
 from savant_reid.sinks.kafka import KafkaSink
@@ -29,22 +29,7 @@ from savant_reid.sinks.zeromq import ZeroMqSink
 
 Figure = dict[str, Any]
 Key = tuple[str, int]
-DIMENSION = 256
-# As the gate has it: several embeddings of somebody new, then one in two seconds.
-FIRST_EMBEDDINGS, EMBEDDING_EVERY_S = 5, 2.0
-WARM_UP = "warm-up"
 TOPIC = KafkaSettings().frames_topic
-
-
-@dataclass(frozen=True)
-class Load:
-    """So many cameras, people before each, frames a second; paced: in real time, else as fast as it goes."""
-
-    cameras: int = 16
-    people: int = 4
-    frames_per_second: float = 10.0
-    seconds: float = 10.0
-    paced: bool = True
 
 
 @dataclass
@@ -98,7 +83,7 @@ class NaiveSink:
 def _through(load: Load, sink: Any, listener: tuple[str, ...]) -> tuple[Stamps, dict[Key, int]]:
     """Sends the load; (when each frame was where, when the listener had it)."""
     with closing(sink), _Peer(*listener, wait=False) as peer:
-        peer.until_ready(lambda number: sink.write_frame(_warm_up(number)))
+        peer.until_ready(lambda number: sink.write_frame(warm_up(number)))
         stamps = _send(load, sink)
         time.sleep(1.0)
         came = {(camera, frame): at for camera, frame, at in peer.result() if camera != WARM_UP}
@@ -124,41 +109,6 @@ def _send(load: Load, sink: Any) -> Stamps:
             stamps.due[key], stamps.embedded[key] = (due if load.paced else embedded), embedded
             stamps.handed[key] = time.monotonic_ns()
     return stamps
-
-
-def moments(load: Load) -> Iterator[list[Sightings]]:
-    """One frame of every camera, people where they stood before, each seen before one camera only."""
-    rng = np.random.default_rng(0)
-    looks = rng.standard_normal((load.cameras, load.people, DIMENSION), dtype=np.float32)
-    boxes = np.array([[20 + 90 * n, 100, 60, 180] for n in range(load.people)], np.float32)
-    every = max(1, round(EMBEDDING_EVERY_S * load.frames_per_second))
-    for number in range(round(load.seconds * load.frames_per_second)):
-        batch = []
-        for camera in range(load.cameras):
-            due = (np.arange(load.people) + camera + number) % every == 0
-            rows = np.arange(load.people) if number < FIRST_EMBEDDINGS else np.flatnonzero(due)
-            embedding_of = np.full(load.people, -1, np.int64)
-            embedding_of[rows] = np.arange(len(rows))
-            noise = rng.standard_normal((len(rows), DIMENSION), dtype=np.float32)
-            batch.append(
-                Sightings(
-                    f"camera-{camera:02}",
-                    int(number / load.frames_per_second * 1e9),
-                    np.arange(load.people),
-                    boxes,
-                    np.full(load.people, 0.95, np.float32),
-                    embedding_of,
-                    looks[camera, rows] + 0.5 * noise,
-                    (40 + 90 * load.people, 720),
-                )
-            )
-        yield batch
-
-
-def _warm_up(number: int) -> FrameRecord:
-    nobody = np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64)
-    nothing = np.zeros((0, DIMENSION), np.float32)
-    return FrameRecord(number, Sightings(WARM_UP, 0, np.zeros(0, np.int64), *nobody, nothing, (640, 480)), [])
 
 
 class _Peer:
