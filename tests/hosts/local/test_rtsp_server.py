@@ -7,11 +7,12 @@ import re
 import threading
 import time
 from itertools import islice, pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 
-from savant_reid.hosts.local import rtsp_stream
+from savant_reid.hosts.local import gst, rtsp_stream
 from savant_reid.hosts.local.rtsp_server import RtspServer
 from savant_reid.hosts.local.rtsp_source import RtspSource
 from tests.hosts.local.rtsp_client import KEY, PLAIN, PPS, SPS, RawClient, figures, read_by_ffmpeg
@@ -173,6 +174,27 @@ def test_who_comes_as_the_last_one_leaves_is_served(server: RtspServer) -> None:
     for _ in range(20):
         with RawClient(server.url("door")) as client:
             client.play()
+
+
+@pytest.mark.usefixtures("feed")
+def test_a_picture_that_comes_while_the_encoder_starts_holds_nobody_up(
+    server: RtspServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GStreamer gives the pictures' element its clock first and the time of the start after it, to subtract."""
+    stream = server.streams["door"]
+    attach = stream.attach
+
+    def attach_and_push(media: Any) -> None:
+        attach(media)
+        stream._source.set_clock(gst.bindings().Gst.SystemClock.obtain())
+        stream.push(picture(0))
+
+    monkeypatch.setattr(stream, "attach", attach_and_push)
+    with RawClient(server.url("door")) as client:
+        client.play()
+        until(lambda: figures(server)["frames_encoded"] > 10, 10)
+        stamps = [stamp for stamp, _ in islice(client.units(), 30)]
+    assert (stamps[-1] - stamps[0]) % 2**32 < 60 * 90_000
 
 
 def test_an_encoder_that_is_too_slow_skips_frames_and_counts_them(server: RtspServer) -> None:

@@ -29,7 +29,7 @@ ELEMENTS = ("appsrc", "videoconvert", "x264enc", "rtph264pay", "rtpbin", "multiu
 # Baseline profile without B-frames: the common denominator of VMS clients and the browsers behind them. stream-format
 # avc is what makes the payloader tell profile-level-id in the SDP.
 LAUNCH = (
-    f"( appsrc name=pictures is-live=true do-timestamp=true format=time block=false leaky-type=downstream "
+    f"( appsrc name=pictures is-live=true format=time block=false leaky-type=downstream "
     f"max-bytes=0 max-buffers={QUEUE_FRAMES} ! videoconvert n-threads=1 ! video/x-raw,format=I420 "
     f"! x264enc name=encoder tune=zerolatency speed-preset=ultrafast threads=1 bframes=0 "
     f"key-int-max={_MOST_FRAMES_PER_KEY} pass=qual quantizer=25 aud=false "
@@ -90,7 +90,7 @@ class RtspStream:
             height, width = image.shape[:2]
             if self._size != (width, height):
                 self._begin(width, height, fps or self._fps)
-            buffer = gst.to_buffer(image, None, None)
+            buffer = gst.to_buffer(image, self._running_ns(), None)
             buffer.offset = self._pushed
             self._pushed += 1
             if time.monotonic() - self._key_at >= KEY_SECONDS:
@@ -136,6 +136,14 @@ class RtspStream:
         kbit = max(_LEAST_KBIT, round(width * height * (fps or DEFAULT_FPS) * _BITS_PER_PIXEL / 1000))
         self._encoder.set_property("bitrate", kbit)
         self._size = (width, height)
+
+    def _running_ns(self) -> int:
+        """Since the encoder began. appsrc's do-timestamp does not see that it is only just about to, and subtracts no
+        beginning: such a picture would be sent hours later, and all others after it.
+        """
+        clock = self._source.get_clock()
+        began_ns = self._source.get_base_time()
+        return max(0, clock.get_time() - began_ns) if clock is not None and began_ns else 0
 
     def _ask_for_key(self) -> None:
         if self._encoder is not None:
