@@ -10,6 +10,11 @@ from savant_reid.cli import main
         ("--kafka-config", "kafka.yml", "--kafka"),
         ("--mqtt-config", "mqtt.yml", "--mqtt"),
         ("--savant-protocol", "0.3.0", "--savant-zmq"),
+        ("--rtsp-login", "logins", "--serve-rtsp"),
+        ("--rtsp-host", "0.0.0.0", "--serve-rtsp"),
+        ("--rtsp-port", "8554", "--serve-rtsp"),
+        ("--metrics-host", "0.0.0.0", "--metrics-port"),
+        ("--stall-seconds", "30", "--metrics-port"),
     ],
 )
 def test_an_option_that_means_nothing_alone_asks_for_its_partner(tmp_path, alone: str, value: str, partner: str):

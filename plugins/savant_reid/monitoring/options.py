@@ -10,6 +10,7 @@ import click
 
 from savant_reid.monitoring import logs
 from savant_reid.monitoring.health import STALL_SECONDS
+from savant_reid.option_partners import expect_partner
 
 if TYPE_CHECKING:
     from savant_reid.monitoring.watch import MetricsRequest
@@ -47,7 +48,10 @@ def metrics_request(port: int | None, host: str, stall_seconds: float) -> Metric
     """What the options ask for; None without a port."""
     from savant_reid.monitoring.watch import MetricsRequest
 
-    return None if port is None else MetricsRequest(port, host, stall_seconds)
+    if port is None:
+        expect_partner("--metrics-port", "--metrics-host", "--stall-seconds")
+        return None
+    return MetricsRequest(port, host, stall_seconds)
 
 
 _STALL = "Without a batch for so long, /healthz says 503."

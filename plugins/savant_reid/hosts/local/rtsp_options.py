@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from savant_reid.option_partners import expect_partner
+
 if TYPE_CHECKING:
     from savant_reid.hosts.local.rtsp_server import RtspRequest
 
@@ -33,8 +35,7 @@ def rtsp_request(serve: bool, port: int, host: str, login: Path | None) -> RtspR
     from savant_reid.hosts.local.rtsp_server import RtspRequest
 
     if not serve:
-        if login is not None:
-            raise click.BadParameter("expected --serve-rtsp beside it", param_hint="--rtsp-login")
+        expect_partner("--serve-rtsp", "--rtsp-login", "--rtsp-host", "--rtsp-port")
         return None
     return RtspRequest(port, host, read_logins(login))
 
