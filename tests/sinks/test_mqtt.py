@@ -192,7 +192,7 @@ def test_a_broker_that_hangs_holds_nobody_up(broker, open_sink):
         sink.write_frame(record)
         slowest_s = max(slowest_s, time.perf_counter() - begin)
     sink.write_events([event("created", 1)])
-    assert slowest_s < 0.5
+    assert slowest_s < 5
     until(lambda: not sink.figures()["connected"])
     told = sink.metrics()
     assert told["frames"]["dropped"] > 0

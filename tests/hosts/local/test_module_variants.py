@@ -255,10 +255,14 @@ def test_the_module_keeps_to_what_both_hosts_understand() -> None:
 
 
 def test_nothing_is_asked_of_pypi_that_is_something_else_there() -> None:
-    """Savant, pyds and the savant-rs that fits come with Savant's images; PyPI's first two are other projects."""
-    names = {re.split(r"[^\w-]", requirement)[0].lower() for requirement in requires("savant-reid") or ()}
+    """Savant and pyds come with Savant's images; PyPI's are other projects. Its savant-rs serves --savant-zmq alone."""
+    asked = list(requires("savant-reid") or ())
+    names = {re.split(r"[^\w-]", requirement)[0].lower() for requirement in asked}
     assert "numpy" in names
-    assert not names & {"savant", "pyds", "savant-rs", "savant_rs"}
+    assert not names & {"savant", "pyds", "savant_rs"}
+    own = [requirement for requirement in asked if requirement.startswith("savant-rs")]
+    assert own
+    assert all("==0.3.0" in requirement and "extra ==" in requirement for requirement in own)
 
 
 def test_nvinfers_files_say_the_precision_and_leave_embeddings_on_the_gpu() -> None:

@@ -59,7 +59,7 @@ def test_a_client_that_stops_reading_is_closed_and_nobody_notices(
     finally:
         done.set()
         feed.join()
-    assert slowest[0] < 1
+    assert slowest[0] < 5
     assert "has read nothing of door" in caplog.text
 
 
