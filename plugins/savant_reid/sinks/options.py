@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from savant_reid.option_partners import expect_partner
+
 if TYPE_CHECKING:
     from savant_reid.sinks.outputs import Outputs
 
-# Each means nothing without its partner.
-_PARTNERS = {"savant_protocol": "savant_zmq", "kafka_config": "kafka", "mqtt_config": "mqtt"}
+# What means nothing without them.
+_PARTNERS = {"--savant-zmq": ["--savant-protocol"], "--kafka": ["--kafka-config"], "--mqtt": ["--mqtt-config"]}
 _FILE = click.Path(path_type=Path)
 _OPTIONS = (
     click.option(
@@ -41,9 +43,9 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def packed(*args: Any, **options: Any) -> Any:
         asked = {name: options.pop(name) for name in _NAMES}
-        for name, partner in _PARTNERS.items():
-            if asked[name] is not None and asked[partner] is None:
-                raise click.BadParameter(f"expected {_flag(partner)} beside it", param_hint=_flag(name))
+        for partner, names in _PARTNERS.items():
+            if asked[partner.removeprefix("--").replace("-", "_")] is None:
+                expect_partner(partner, *names)
         return command(*args, outputs=functools.partial(_outputs, asked), **options)
 
     for option in reversed(_OPTIONS):
@@ -56,7 +58,3 @@ def _outputs(asked: dict[str, Any]) -> Outputs:
     from savant_reid.sinks.outputs import Outputs
 
     return Outputs(**asked)
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
