@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -374,3 +375,11 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
     expected = r"paho-mqtt, found none; install it with: pip install 'savant-reid\[mqtt\]'"
     with pytest.raises(SavantReidError, match=expected):
         MqttSink("mqtt://127.0.0.1:1/x", SITE)
+
+
+def test_a_program_that_is_no_broker_is_told(caplog):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        sink = MqttSink(f"mqtt://127.0.0.1:{other.getsockname()[1]}/shop", SITE, MqttSettings(close_seconds=0))
+        other.accept()[0].close()
+        until(lambda: any("gives no answer" in message and "mqtts://" in message for message in caplog.messages))
+        sink.close()

@@ -50,6 +50,7 @@ class MqttConnection:
         self._broker = broker
         self._on_change = on_change
         self._told: str | None = None
+        self._answered = False  # to the present attempt
         self.status_topic = f"{broker.prefix}/status"
         self.connected = False
         self.connections = 0
@@ -98,6 +99,7 @@ class MqttConnection:
         stop.join(_GOODBYE_SECONDS)
 
     def _on_connect(self, client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        self._answered = True
         if reason.is_failure:
             self._tell(f"refuses us: {reason}")
             return
@@ -112,8 +114,12 @@ class MqttConnection:
         self._tell(f"cannot be reached: {sys.exc_info()[1]}")  # paho calls this while it handles the error
 
     def _on_disconnect(self, _client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if self.connected:  # else it has been told why
+        if self.connected:
             self._tell(f"is gone: {reason}")
+        elif not self._answered:  # else it has been told why
+            tls = "" if self._broker.tls else ", or a broker that wants TLS (mqtts://)"
+            self._tell(f"gives no answer: {reason}, as another program{tls}")
+        self._answered = False
         self.connected = False
         self._on_change()
 
