@@ -152,9 +152,9 @@ def test_the_cpu_image_has_all_that_the_local_host_needs_pinned():
             name, version = line.split("==")
             pinned[name.lower().replace("_", "-")] = version
     text = (ROOT / "pyproject.toml").read_text()
-    extras = "local|demo|zmq|kafka|mqtt|protobuf|metrics"
+    extras = "local|demo|zmq|savant|kafka|mqtt|protobuf|metrics"
     lists = re.findall(rf"^(dependencies|{extras}) = \[(.*?)\]$", text, re.DOTALL | re.MULTILINE)
-    assert len(lists) == 8
+    assert len(lists) == 9
     for requirement in map(Requirement, re.findall(r'"([^"]+)"', " ".join(found for _, found in lists))):
         assert requirement.specifier.contains(pinned[requirement.name.lower()]), requirement
 
