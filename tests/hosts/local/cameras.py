@@ -102,6 +102,7 @@ class Relay:
 
     shift: added to RTP time stamps, in their units. ntp_shift_seconds: to the camera's clock in its RTCP reports.
     begin_at: RTP time stamps begin here with each connection. silent: nothing is handed on, and nothing closed.
+    hang_up: the connection is closed when the first packet should be handed on.
     authorized: requests that came with a password. tracks: that were asked for. connections: so far.
     """
 
@@ -110,6 +111,7 @@ class Relay:
         self.ntp_shift_seconds = 0
         self.begin_at: int | None = None
         self.silent = threading.Event()
+        self.hang_up = threading.Event()
         self.authorized = 0
         self.tracks = 0
         self.connections = 0
@@ -161,6 +163,8 @@ class Relay:
         stream = camera.makefile("rb")
         first: int | None = None
         while head := stream.read(1):
+            if head == b"$" and self.hang_up.is_set():
+                return
             if head == b"$":
                 channel, size = stream.read(1)[0], stream.read(2)
                 packet = bytearray(stream.read(int.from_bytes(size, "big")))

@@ -70,6 +70,15 @@ def test_codecs_and_tracks(launch: str) -> None:
         assert (source.stats.connection_errors, relay.tracks) == (0, 1)
 
 
+def test_a_camera_that_hangs_up_before_its_first_picture_is_not_waited_for() -> None:
+    with serving(H264) as place, Relay(place) as relay:
+        relay.hang_up.set()
+        with camera(f"rtsp://{relay.place}/door", stall_seconds=60.0) as source:
+            until(lambda: source.stats.connection_errors >= 2, 30)
+            relay.hang_up.clear()
+            assert len(take(source, 3)) == 3
+
+
 def test_times_rise_whatever_the_clock_does() -> None:
     ticks = iter([1000, 1000, 400, 2000])
     with serving(H264) as place, camera(f"rtsp://{place}/door", clock=lambda: next(ticks, 0)) as source:

@@ -209,12 +209,19 @@ class Decoder:
         return Picture(gst.to_array(sample), pts_ns)
 
     def _read_bus(self) -> None:
-        """Keeps an error until the pictures before it are taken; a QoS message is a picture the decoder gave up."""
+        """Keeps an error until the pictures before it are taken; a QoS message is a picture the decoder gave up.
+
+        rtspsrc only warns when a server closes the connection, and ends its streams: of those there are none before the
+        first packet.
+        """
         types = self._gst.MessageType
         bus = self._pipeline.get_bus()
-        while (message := bus.pop_filtered(types.ERROR | types.QOS)) is not None:
+        while (message := bus.pop_filtered(types.ERROR | types.QOS | types.WARNING)) is not None:
             if message.type == types.QOS:
                 self.decode_errors += 1
+            elif message.type == types.WARNING:
+                if self._found.depayloader is None and gst.says_unreadable(message):
+                    self._error = self._error or gst.error_text(message)
             elif not self._error:
                 self._error, self._cause = gst.error_text(message), gst.error_cause(message)
 

@@ -136,8 +136,8 @@ def chain(pipeline: Any, *elements: Any) -> None:
 
 
 def error_text(message: Any) -> str:
-    """What an error message says, in one line and without secrets."""
-    error, debug = message.parse_error()
+    """What a message about an error or a warning says, in one line and without secrets."""
+    error, debug = _parsed(message)
     text = str(error.message).strip()
     detail = (debug or "").strip().splitlines()
     # The last line of the debug text is the cause ("gst_rtspsrc_retrieve_sdp: Failed to connect. (Not found)").
@@ -147,6 +147,18 @@ def error_text(message: Any) -> str:
     elif last and last not in text:
         text = f"{text} ({last})"
     return redact(text)
+
+
+def says_unreadable(message: Any) -> bool:
+    """An error or a warning that nothing can be read any more."""
+    codes = bindings().Gst.ResourceError
+    return bool(_parsed(message)[0].matches(codes.quark(), codes.READ))
+
+
+def _parsed(message: Any) -> Any:
+    """(error, debug text or None)."""
+    kinds = bindings().Gst.MessageType
+    return message.parse_warning() if message.type == kinds.WARNING else message.parse_error()
 
 
 def error_cause(message: Any) -> Cause:
