@@ -226,9 +226,13 @@ class Decoder:
                 self._error, self._cause = gst.error_text(message), gst.error_cause(message)
 
     def _check(self) -> None:
-        if self._found.no_video or self._error:
+        # Sound that nobody takes ends in an error of its own, sooner or later.
+        if self._found.no_video and (not self._error or "not-linked" in self._error):
             self.ended = True
-            raise StreamError(self._error or "it has no video stream", self._cause)
+            raise StreamError("it has no video stream")
+        if self._error:
+            self.ended = True
+            raise StreamError(self._error, self._cause)
         self.ended = self.ended or self._sink.is_eos()
 
 
