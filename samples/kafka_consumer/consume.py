@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import signal
+import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -47,13 +48,29 @@ def value_of(message: Message) -> dict[str, Any]:
     return json.loads(message.value())
 
 
-def consume(consumer: Consumer, history: History, running: list[bool]) -> None:
+class Troubles:
+    """Tells what is wrong with the connection once, not at each attempt: there are many in a second."""
+
+    def __init__(self) -> None:
+        self._told: set[int] = set()
+
+    def __call__(self, error: KafkaError) -> None:
+        if error.code() not in self._told:
+            self._told.add(error.code())
+            log.warning("%s; it is tried again and again", error.str())
+
+    def are_over(self) -> None:
+        self._told.clear()
+
+
+def consume(consumer: Consumer, history: History, running: list[bool], troubles: Troubles) -> None:
     """Until `running` is empty. Offsets are stored after what they stand for: what comes twice changes nothing."""
     while running:
         messages = consumer.consume(1000, 0.2)
         if messages:
             history.add(decoded(messages))
             if any(message.error() is None for message in messages):
+                troubles.are_over()
                 consumer.commit(asynchronous=False)
 
 
@@ -68,18 +85,27 @@ def main() -> None:
     running = [True]
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: running.clear())
-    history = History(arguments.database)
+    try:
+        history = History(arguments.database)
+    except sqlite3.Error as error:
+        parser.error(f"--database {arguments.database}: expected a database or a place for one, found: {error}")
+    troubles = Troubles()
     consumer = Consumer(
         {
             "bootstrap.servers": arguments.brokers,
             "group.id": arguments.group,
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
+            # What matters of the connection comes to error_cb.
+            "log_level": 2,
+            "error_cb": troubles,
+            "reconnect.backoff.ms": 1000,
         }
     )
     consumer.subscribe(arguments.topics.split(","))
+    log.info("%s from %s into %s, until Ctrl-C", arguments.topics, arguments.brokers, arguments.database)
     try:
-        consume(consumer, history, running)
+        consume(consumer, history, running, troubles)
     finally:
         consumer.close()
         history.close()

@@ -163,6 +163,19 @@ def consume_until(address: str, database: Path, sightings: int, how: signal.Sign
         return log
 
 
+def test_a_broker_that_is_away_is_told_once(tmp_path):
+    command = [sys.executable, str(SAMPLE / "consume.py"), "--brokers", "127.0.0.1:1", "--database"]
+    with subprocess.Popen([*command, str(tmp_path / "h")], stderr=subprocess.PIPE, text=True) as consuming:
+        assert consuming.stderr is not None
+        while "Connection refused" not in (line := consuming.stderr.readline()):
+            assert line, "it has ended"
+        time.sleep(2.5)  # two more attempts
+        consuming.terminate()
+        assert "Connection refused" not in consuming.communicate(timeout=20)[1]
+    refused = subprocess.run([*command, str(tmp_path / "no" / "h")], capture_output=True, text=True, check=False)
+    assert (refused.returncode, "unable to open database file" in refused.stderr) == (2, True)
+
+
 def count(database: Path) -> int:
     with closing(sqlite3.connect(database)) as connection:
         known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'visits'").fetchone()
