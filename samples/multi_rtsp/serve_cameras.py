@@ -44,7 +44,9 @@ def main(out: Path, host: str, port: int, seed: int, cameras: int, people: int, 
         folder = _draw(out, seed, cameras, people, seconds)
         site = yaml.safe_load((folder / "site.yml").read_text(encoding="utf-8"))
         videos = {camera: str(folder / f"{camera}.mp4") for camera in site["cameras"]}
-        server = RtspServer(port, list(videos), host="0.0.0.0", fps=FPS)
+        # A name of this machine alone is served to it alone.
+        address = "127.0.0.1" if host in ("127.0.0.1", "localhost") else "0.0.0.0"
+        server = RtspServer(port, list(videos), host=address, fps=FPS)
         try:
             for camera in videos:
                 site["cameras"][camera]["source"] = f"rtsp://{host}:{server.port}/{quote(camera)}"

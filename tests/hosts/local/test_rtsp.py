@@ -169,6 +169,11 @@ def test_a_taken_port_names_the_port(server: RtspServer) -> None:
         RtspServer(server.port, ["door"], host=HOST)
 
 
+def test_an_address_of_another_machine_is_no_matter_of_ports() -> None:
+    with pytest.raises(OutputError, match=r"on 192\.0\.2\.1 cannot be used.*expected an address of this machine"):
+        RtspServer(0, ["door"], host="192.0.2.1")
+
+
 def test_stop_ends_clients_and_frees_the_port(opened: list[RtspSource]) -> None:
     server = RtspServer(0, ["door"], host=HOST, fps=30)
     feed = Feed(server)

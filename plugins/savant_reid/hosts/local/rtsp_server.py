@@ -139,10 +139,12 @@ class RtspServer:
         try:
             listener = self._server.create_source(None)
         except self._glib.Error as error:
-            raise OutputError(
-                f"RTSP port {port} on {self._host} cannot be used: {error.message}; "
-                "stop the other program or choose another port with --rtsp-port PORT"
-            ) from error
+            advice = (
+                "stop the other program or choose another port"
+                if "in use" in error.message
+                else "expected an address of this machine, or 0.0.0.0, and a port that this user may take"
+            )
+            raise OutputError(f"RTSP port {port} on {self._host} cannot be used: {error.message}; {advice}") from error
         listener.attach(self._context)
         check = self._glib.timeout_source_new_seconds(_CHECK_SECONDS)
         check.set_callback(self._check)
