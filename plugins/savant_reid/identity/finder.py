@@ -10,9 +10,9 @@ import numpy as np
 from savant_reid.identity.enrolment import Entry
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.live import LiveTracks
-from savant_reid.identity.lookup import SLACK_NS, GalleryLookup, Lost
+from savant_reid.identity.lookup import SLACK_NS, GalleryLookup
 from savant_reid.identity.metric import Metric
-from savant_reid.identity.motion import reappearance_nats
+from savant_reid.identity.motion import Lost
 from savant_reid.identity.options import Columns, Int64s, Options, columns_of, joined, ranked
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.topology import Topology
@@ -46,7 +46,7 @@ class CandidateFinder:
         """Possible answers for tracklets of any cameras, by one search for all. areas: pixels of a frame, by camera."""
         lost = self._lost(tracklets, areas)
         is_near = np.array([tracklet.mean is not None for tracklet in tracklets], bool)
-        known = [self._by_motion(tracklets, lost.take(~is_near[lost.asked]))]
+        known = [self._by_motion(lost.take(~is_near[lost.asked]))]
         if is_near.any():
             known += self._near(tracklets, np.flatnonzero(is_near), lost.take(is_near[lost.asked]))
         rates = self._transits.newcomer_rates().tolist()
@@ -73,30 +73,30 @@ class CandidateFinder:
         """Who in the gallery was lost before each of them appeared, in the same camera."""
         cameras = {tracklet.camera for tracklet in tracklets} if self._motion else ()
         lost = {camera: [t for t in self._live.lost_by(camera) if t.global_id] for camera in cameras}
-        nats = {
-            (at, other.global_id): reappearance_nats(other, tracklet, areas[tracklet.camera])
+        found = {
+            (at, other.global_id): other
             for at, tracklet in enumerate(tracklets)
             for other in lost.get(tracklet.camera, ())
             if other is not tracklet and other.last_ns <= tracklet.first_ns
         }
-        asked, global_ids = np.array(list(nats), np.int64).reshape(-1, 2).T
+        asked, global_ids = np.array(list(found), np.int64).reshape(-1, 2).T
         rows = self._gallery.rows_of(global_ids.tolist())
-        held = rows >= 0
-        values = np.fromiter(nats.values(), np.float64, len(nats))
-        return Lost(asked[held], global_ids[held], rows[held], values[held])
+        before, after = np.array(list(found.values()), object), np.array(tracklets, object)[asked]
+        frame_areas = np.array([areas[tracklet.camera] for tracklet in tracklets], np.float64)[asked]
+        return Lost(asked, global_ids, rows, before, after, frame_areas).take(rows >= 0)
 
-    def _by_motion(self, tracklets: Sequence[Tracklet], lost: Lost) -> Columns:
+    def _by_motion(self, lost: Lost) -> Columns:
         """Candidates for those without a crop; a look is asked for who is enrolled."""
         lost = lost.take(self._entry.admits(lost.global_ids.tolist(), np.full(len(lost.asked), -1.0), None))
-        asked = [tracklets[at] for at in lost.asked.tolist()]
-        start, end = self._gallery.last_camera[lost.rows], np.array([t.camera for t in asked], np.int64)
-        first_ns = np.array([t.first_ns for t in asked], np.int64)
+        after: list[Tracklet] = lost.after.tolist()
+        start, end = self._gallery.last_camera[lost.rows], np.array([t.camera for t in after], np.int64)
+        first_ns = np.array([t.first_ns for t in after], np.int64)
         gaps_s = np.asarray((first_ns - self._gallery.last_seen_ns[lost.rows]) * 1e-9, np.float64)
         rates = self._transits.rates(start, end, gaps_s)
         # Who was seen elsewhere after the tracklet began is somebody else.
         free = (rates > 0.0) & ((gaps_s >= -SLACK_NS * 1e-9) | self._topology.overlap[start, end])
         lost, start, gaps_s = lost.take(free), start[free], gaps_s[free]
-        logs = np.array([math.log(rate) for rate in rates[free].tolist()], np.float64) + lost.nats
+        logs = np.array([math.log(rate) for rate in rates[free].tolist()], np.float64) + lost.nats()
         return Columns(lost.asked, lost.global_ids, logs, np.zeros(len(logs)), logs, start, gaps_s)
 
     def _shared(self, camera: int) -> list[tuple[Tracklet, Floats]]:

@@ -10,7 +10,8 @@ import numpy as np
 from savant_reid.identity.enrolment import ELSEWHERE, Entry
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.metric import Metric
-from savant_reid.identity.options import Bools, Columns, Doubles, Int64s, joined
+from savant_reid.identity.motion import Lost
+from savant_reid.identity.options import Columns, Doubles, Int64s, joined
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Floats, Tracklet
@@ -47,22 +48,6 @@ class _Pairs(NamedTuple):
     similarities: Floats
     start: Int64s
     motion: Doubles
-
-
-class Lost(NamedTuple):
-    """Columns of identities that were lost where somebody was found, (l,) each.
-
-    asked: number of who was found; rows: in the gallery; nats: for being the one that was found.
-    """
-
-    asked: Int64s
-    global_ids: Int64s
-    rows: Int64s
-    nats: Doubles
-
-    def take(self, at: Bools) -> Lost:
-        """Those at these places."""
-        return Lost._make(column[at] for column in self)
 
 
 class GalleryLookup:
@@ -107,7 +92,7 @@ class GalleryLookup:
         places = block[:, None] * PER_CAMERA + np.arange(PER_CAMERA)
         hit, place = np.nonzero(owners[lost.asked[:, None], places] == lost.global_ids[:, None])
         at, column = lost.asked[hit], places[hit, place]
-        worth[at, column], motion[at, column] = True, lost.nats[hit]
+        worth[at, column], motion[at, column] = True, lost.take(hit).nats()
         worth &= owners > 0
         if not self._entry.is_open:
             for mine, ids, alike, look in zip(worth, owners, similarities, asked.looks, strict=True):
