@@ -83,7 +83,7 @@ class Mine(NamedTuple):
 
 def find(site: Site, *tracklets) -> list[Mine]:
     options = site.engine.decider._finder.find(tracklets, dict.fromkeys(range(9), AREA))
-    candidates = [options.candidate(at) for at in range(len(options.known.asked))]
+    candidates = options.candidates(np.arange(len(options.known.asked)))
     found = [candidates[a:b] for a, b in itertools.pairwise(options.ends)]
     return [Mine(*mine) for mine in zip(found, options.newcomer_logs, options.alone, strict=True)]
 

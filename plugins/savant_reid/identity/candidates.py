@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+Int64s = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+
 
 class Arrival(NamedTuple):
     """Where somebody came from: the camera that saw them last, and how long ago."""
@@ -30,22 +36,31 @@ class Candidate(NamedTuple):
     arrival: Arrival | None = None
 
 
-class Considered(NamedTuple):
-    """What was thought of when somebody was asked about, in columns: of the many that are kept, few are looked at.
+class Thoughts(NamedTuple):
+    """What was thought of when somebody was asked about in a moment, in columns (n,) of who is known: int64
+    global_ids; int64 cameras (below 0: no arrival) and float64 gaps_s; float64 probabilities."""
 
-    global_ids, cameras (below 0: no arrival), gaps_s and probabilities of who is known, most probable first. newcomer:
-    the probability of nobody known. Its own identity, if nobody else has shaped it, is not among them.
+    global_ids: Int64s
+    cameras: Int64s
+    gaps_s: Doubles
+    probabilities: Doubles
+
+
+class Considered(NamedTuple):
+    """What was thought of when one tracklet was asked about: of the many that are kept, few are looked at.
+
+    thoughts: it is those from first up to last, most probable first. newcomer: the probability of nobody known. Its own
+    identity, if nobody else has shaped it, is not among them.
     """
 
-    global_ids: list[int]
-    cameras: list[int]
-    gaps_s: list[float]
-    probabilities: list[float]
+    thoughts: Thoughts
+    first: int
+    last: int
     newcomer: float
 
     def walks(self) -> tuple[Walk, ...]:
         """Every explanation of where the tracklet came from."""
-        columns = zip(self.global_ids, self.cameras, self.gaps_s, self.probabilities, strict=True)
+        columns = zip(*(column[self.first : self.last].tolist() for column in self.thoughts), strict=True)
         known = (Walk(i, arrival(camera, gap_s), probability) for i, camera, gap_s, probability in columns)
         return (*known, Walk(0, None, self.newcomer))
 

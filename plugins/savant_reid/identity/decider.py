@@ -126,8 +126,11 @@ class Decider:
 
     def _verdicts(self, options: Options, chosen: Int64s) -> list[Verdict]:
         """chosen: (b,) option of each who is asked about, or NOBODY."""
-        answers = [options.candidate(at) if at != NOBODY else None for at in chosen.tolist()]
-        said = np.array([answer.global_id if answer is not None else 0 for answer in answers], np.int64)
+        is_known = chosen != NOBODY
+        named = iter(options.candidates(chosen[is_known]))
+        answers = [next(named) if known else None for known in is_known.tolist()]
+        said = np.zeros(len(chosen), np.int64)
+        said[is_known] = options.known.global_ids[chosen[is_known]]
         left = options.but(self._of_others(options, said))
         known, new = left.probabilities()
         asked, ids = left.known.asked, left.known.global_ids

@@ -61,8 +61,8 @@ class CandidateFinder:
         mine = [tracklets[at] for at in near.tolist()]
         looks = self._looks(mine)
         found = self._lookup.candidates(mine, looks, lost._replace(asked=np.searchsorted(near, lost.asked)))
-        here = self._here(mine, looks)
-        return [columns._replace(asked=near[columns.asked]) for columns in (found, here)]
+        here = [self._here(mine, looks)] if self._topology.overlap.any() else []
+        return [columns._replace(asked=near[columns.asked]) for columns in (found, *here)]
 
     def _looks(self, tracklets: Sequence[Tracklet]) -> Floats:
         means = np.stack([t.mean for t in tracklets if t.mean is not None])

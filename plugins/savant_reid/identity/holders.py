@@ -45,8 +45,12 @@ class Holders:
 
     def cameras_of(self, global_ids: Iterable[int], but: Collection[Tracklet]) -> dict[int, list[int]]:
         """Where those of these identities are that somebody on screen carries, by identity; `but` for some people."""
-        of = self._of
-        return {i: [t.camera for t in of[i] if not t.lost and t not in but] for i in global_ids if i in of}
+        found: dict[int, list[int]] = {}
+        for global_id in global_ids:
+            for holder in self._of.get(global_id, ()):
+                if not holder.lost and holder not in but:
+                    found.setdefault(global_id, []).append(holder.camera)
+        return found
 
     def rivals(self, tracklet: Tracklet, global_id: int) -> list[Tracklet]:
         """Others on screen that carry an identity which can't be in both places."""

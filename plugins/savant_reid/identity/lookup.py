@@ -111,11 +111,13 @@ class GalleryLookup:
             rate_logs = np.log(self._rates(pairs, camera, gap_s))
         nats = self._scores.nats(pairs.similarities, asked.buckets[pairs.asked], self._gallery.count[rows])
         logs = nats + rate_logs + pairs.motion
-        # Who was seen elsewhere after the tracklet began is somebody else.
-        free = (gap_s >= -SLACK_NS * 1e-9) | self._topology.overlap[self._gallery.last_camera[rows], camera]
-        free &= (pairs.global_ids != asked.global_ids[pairs.asked]) & np.isfinite(logs)
         best = _best(pairs.asked, logs, MOST_CANDIDATES)
-        best = best[free[best]]
+        # Who was seen elsewhere after the tracklet began is somebody else.
+        free = (gap_s[best] >= -SLACK_NS * 1e-9) | self._topology.overlap[
+            self._gallery.last_camera[rows[best]], camera[best]
+        ]
+        free &= pairs.global_ids[best] != asked.global_ids[pairs.asked[best]]
+        best = best[free & np.isfinite(logs[best])]
         columns = (pairs.asked, pairs.global_ids, logs, nats, rate_logs + pairs.motion, pairs.start, gap_s)
         return Columns._make(column[best] for column in columns)
 

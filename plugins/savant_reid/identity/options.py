@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from savant_reid.identity.candidates import Candidate, Considered, arrival
+from savant_reid.identity.candidates import Candidate, Considered, Thoughts, arrival
 from savant_reid.identity.tracklet import Tracklet
 
 Int64s = NDArray[np.int64]
@@ -76,18 +76,17 @@ class Options(NamedTuple):
     @property
     def ends(self) -> list[int]:
         """(b + 1,) the known of the i-th who is asked about are those from ends[i] to ends[i + 1]."""
-        ends: list[int] = np.searchsorted(self.known.asked, np.arange(len(self.tracklets) + 1)).tolist()
-        return ends
+        return _ends(self.known.asked, len(self.tracklets))
 
     def but(self, is_out: Sequence[bool] | Bools) -> Options:
         """The same, knowing that these (n,) are somebody else."""
         kept = ~np.asarray(is_out, bool)
         return self if kept.all() else self._replace(known=self.known.take(kept))
 
-    def candidate(self, at: int) -> Candidate:
-        """One of the known."""
-        _, global_id, log, nats, arrival_log, camera, gap_s = (column[at].item() for column in self.known)
-        return Candidate(global_id, log, nats, arrival_log, arrival(camera, gap_s))
+    def candidates(self, at: Int64s) -> list[Candidate]:
+        """Those of the known at these places."""
+        _, *columns = (column.tolist() for column in self.known.take(at))
+        return [Candidate(*rest, arrival(camera, gap_s)) for *rest, camera, gap_s in zip(*columns, strict=True)]
 
     def probabilities(self) -> tuple[Doubles, Doubles]:
         """(n,) of the known and (b,) of newcomers, which add up to one for each who is asked about.
@@ -108,13 +107,10 @@ class Options(NamedTuple):
     def considered(self, known: Doubles, new: Doubles) -> list[Considered]:
         """What to keep of them, for each who is asked about; known, new: their probabilities."""
         kept = self.known.global_ids != self.alone[self.known.asked]
-        ends = np.searchsorted(self.known.asked[kept], np.arange(len(self.tracklets) + 1)).tolist()
         columns = (self.known.global_ids, self.known.cameras, self.known.gaps_s, known)
-        ids, cameras, gaps_s, shares = (column[kept].tolist() for column in columns)
-        return [
-            Considered(ids[a:b], cameras[a:b], gaps_s[a:b], shares[a:b], newcomer)
-            for a, b, newcomer in zip(ends, ends[1:], new.tolist(), strict=False)
-        ]
+        thoughts = Thoughts._make(column[kept] for column in columns)
+        ends = _ends(self.known.asked[kept], len(self.tracklets))
+        return [Considered(thoughts, *one) for one in zip(ends, ends[1:], new.tolist(), strict=False)]
 
 
 def together(a: Options, b: Options) -> Options:
@@ -135,6 +131,12 @@ def ranked(columns: Columns) -> Columns:
     order = order[np.append((asked[1:] != asked[:-1]) | (ids[1:] != ids[:-1]), True)[: len(order)]]
     best = columns.take(order)
     return best.take(np.lexsort((best.global_ids, -best.logs, best.asked)))
+
+
+def _ends(asked: Int64s, b: int) -> list[int]:
+    """(b + 1,) where each of b begins in asked (n,), which is ascending; the last is its length."""
+    ends: list[int] = np.searchsorted(asked, np.arange(b + 1)).tolist()
+    return ends
 
 
 def _exp(logs: Doubles) -> Doubles:
