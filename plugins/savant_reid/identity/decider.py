@@ -1,8 +1,7 @@
 """Joint decisions: everybody who is due, and those whose identity they claim, are settled in one assignment.
 
 One person is in one place: two people of one camera and moment, or of two cameras that share no view, never get one
-identity. Who competes for no identity with anybody is settled alone; the others in components of at most MOST_JOINT
-tracklets by exact assignment, larger ones greedily by their odds, so that a crowd costs a bounded time.
+identity (settling.py). All that is weighed is in columns (options.py).
 """
 
 from __future__ import annotations

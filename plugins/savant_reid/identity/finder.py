@@ -51,9 +51,9 @@ class CandidateFinder:
             known += self._near(tracklets, np.flatnonzero(is_near), lost.take(is_near[lost.asked]))
         rates = self._transits.newcomer_rates().tolist()
         newcomer_logs = np.array([math.log(rates[tracklet.camera]) for tracklet in tracklets])
-        ids = [tracklet.global_id for tracklet in tracklets]
-        rows = self._gallery.rows_of(ids)
-        alone = np.where((rows >= 0) & (self._gallery.count[rows] == 0), np.array(ids, np.int64), 0)
+        own_ids = [tracklet.global_id for tracklet in tracklets]
+        rows = self._gallery.rows_of(own_ids)
+        alone = np.where((rows >= 0) & (self._gallery.count[rows] == 0), np.array(own_ids, np.int64), 0)
         return Options(list(tracklets), newcomer_logs, alone, ranked(joined(known)))
 
     def _near(self, tracklets: Sequence[Tracklet], near: Int64s, lost: Lost) -> list[Columns]:

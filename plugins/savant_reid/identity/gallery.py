@@ -194,7 +194,7 @@ class Gallery:
 
     def _show_all(self) -> None:
         """Bring the search up to date, by one product for all: some change several times before they are looked for."""
-        rows = self.rows_of(list(self._unshown))
+        rows = np.array([self._row_of[global_id] for global_id in self._unshown], np.int64)
         for global_id in self.global_ids[rows[self.count[rows] == 0]].tolist():
             self._search.remove(global_id)
         rows = rows[self.count[rows] > 0]

@@ -113,9 +113,8 @@ class GalleryLookup:
         logs = nats + rate_logs + pairs.motion
         best = _best(pairs.asked, logs, MOST_CANDIDATES)
         # Who was seen elsewhere after the tracklet began is somebody else.
-        free = (gap_s[best] >= -SLACK_NS * 1e-9) | self._topology.overlap[
-            self._gallery.last_camera[rows[best]], camera[best]
-        ]
+        last_camera = self._gallery.last_camera[rows[best]]
+        free = (gap_s[best] >= -SLACK_NS * 1e-9) | self._topology.overlap[last_camera, camera[best]]
         free &= pairs.global_ids[best] != asked.global_ids[pairs.asked[best]]
         best = best[free & np.isfinite(logs[best])]
         columns = (pairs.asked, pairs.global_ids, logs, nats, rate_logs + pairs.motion, pairs.start, gap_s)

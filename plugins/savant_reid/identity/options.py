@@ -85,8 +85,11 @@ class Options(NamedTuple):
 
     def candidates(self, at: Int64s) -> list[Candidate]:
         """Those of the known at these places."""
-        _, *columns = (column.tolist() for column in self.known.take(at))
-        return [Candidate(*rest, arrival(camera, gap_s)) for *rest, camera, gap_s in zip(*columns, strict=True)]
+        columns = zip(*(column.tolist() for column in self.known.take(at)), strict=True)
+        return [
+            Candidate(global_id, log, nats, arrival_log, arrival(camera, gap_s))
+            for _, global_id, log, nats, arrival_log, camera, gap_s in columns
+        ]
 
     def probabilities(self) -> tuple[Doubles, Doubles]:
         """(n,) of the known and (b,) of newcomers, which add up to one for each who is asked about.
