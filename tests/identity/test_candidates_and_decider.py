@@ -15,7 +15,7 @@ from savant_reid.identity.candidates import Candidate
 from savant_reid.identity.finder import HERE_RATE
 from savant_reid.identity.lookup import MOST_CANDIDATES
 from savant_reid.identity.motion import reappearance_nats
-from savant_reid.identity.options import Options, columns_of, ranked
+from savant_reid.identity.options import Options, columns_of, once_each, ranked
 from savant_reid.identity.policy import Tuning
 from savant_reid.identity.settling import MOST_JOINT
 from tests.identity.engines import AREA, Site
@@ -68,9 +68,12 @@ def test_probabilities_add_up_however_far_apart(logs, newcomer_log):
 
 
 def test_each_identity_counts_once_with_the_best_that_speaks_for_it():
-    options = options_of([[candidate(4, 1.0), candidate(5, 2.0), candidate(4, 3.0), candidate(6, 2.0)]])
-    assert options.known.global_ids.tolist() == [4, 5, 6]
-    assert options.known.logs.tolist() == [3.0, 2.0, 2.0]
+    logs = {4: [1.0, 3.0], 5: [2.0], 6: [2.0]}
+    rows = [(who, i, log, 0.0, log, -1, 0.0) for who in (0, 1) for i in (6, 5, 4) for log in logs[i]]
+    best = ranked(once_each(columns_of(rows)))
+    assert (best.asked.tolist(), best.global_ids.tolist()) == ([0, 0, 0, 1, 1, 1], [4, 5, 6, 4, 5, 6])
+    assert best.logs.tolist() == [3.0, 2.0, 2.0] * 2
+    assert once_each(columns_of([])).logs.tolist() == []
 
 
 class Mine(NamedTuple):

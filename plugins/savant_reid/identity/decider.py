@@ -73,9 +73,11 @@ class Decider:
     def _find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> Options:
         options = self._finder.find(tracklets, areas)
         # Who took a track over is not who had it before, unless the look itself says so: place and time speak for both.
-        before = np.array([tracklet.cut_from for tracklet in tracklets], np.int64)
-        known = options.known
-        options = options.but((known.global_ids == before[known.asked]) & (known.nats < CLAIM_NATS))
+        before = [tracklet.cut_from for tracklet in tracklets]
+        if any(before):
+            known = options.known
+            was = known.global_ids == np.array(before, np.int64)[known.asked]
+            options = options.but(was & (known.nats < CLAIM_NATS))
         if self._hands.active:
             forbidden = [self._hands.forbidden(tracklet) for tracklet in tracklets]
             pairs = zip(options.known.asked.tolist(), options.known.global_ids.tolist(), strict=True)

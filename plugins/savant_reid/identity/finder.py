@@ -13,7 +13,7 @@ from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.lookup import SLACK_NS, GalleryLookup
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.motion import Lost
-from savant_reid.identity.options import Columns, Int64s, Options, columns_of, joined, ranked
+from savant_reid.identity.options import Columns, Int64s, Options, columns_of, joined, once_each, ranked
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Floats, Tracklet
@@ -46,9 +46,11 @@ class CandidateFinder:
         """Possible answers for tracklets of any cameras, by one search for all. areas: pixels of a frame, by camera."""
         lost = self._lost(tracklets, areas)
         is_near = np.array([tracklet.mean is not None for tracklet in tracklets], bool)
-        known = [self._by_motion(lost.take(~is_near[lost.asked]))]
+        known = []
         if is_near.any():
-            known += self._near(tracklets, np.flatnonzero(is_near), lost.take(is_near[lost.asked]))
+            known.append(self._near(tracklets, np.flatnonzero(is_near), lost.take(is_near[lost.asked])))
+        if not is_near.all():
+            known.append(self._by_motion(lost.take(~is_near[lost.asked])))
         rates = self._transits.newcomer_rates().tolist()
         newcomer_logs = np.array([math.log(rates[tracklet.camera]) for tracklet in tracklets])
         own_ids = [tracklet.global_id for tracklet in tracklets]
@@ -56,13 +58,14 @@ class CandidateFinder:
         alone = np.where((rows >= 0) & (self._gallery.count[rows] == 0), np.array(own_ids, np.int64), 0)
         return Options(list(tracklets), newcomer_logs, alone, ranked(joined(known)))
 
-    def _near(self, tracklets: Sequence[Tracklet], near: Int64s, lost: Lost) -> list[Columns]:
+    def _near(self, tracklets: Sequence[Tracklet], near: Int64s, lost: Lost) -> Columns:
         """From the gallery and from overlapping cameras, for those that have a look; near: their numbers."""
         mine = [tracklets[at] for at in near.tolist()]
         looks = self._looks(mine)
         found = self._lookup.candidates(mine, looks, lost._replace(asked=np.searchsorted(near, lost.asked)))
-        here = [self._here(mine, looks)] if self._topology.overlap.any() else []
-        return [columns._replace(asked=near[columns.asked]) for columns in (found, *here)]
+        if self._topology.overlap.any():
+            found = once_each(joined([found, self._here(mine, looks)]))
+        return found._replace(asked=near[found.asked])
 
     def _looks(self, tracklets: Sequence[Tracklet]) -> Floats:
         means = np.stack([t.mean for t in tracklets if t.mean is not None])

@@ -48,6 +48,8 @@ def columns_of(rows: Sequence[tuple[int, int, float, float, float, int, float]])
 
 def joined(parts: Sequence[Columns]) -> Columns:
     """All of them, one part after another."""
+    if len(parts) == 1:
+        return parts[0]
     return Columns._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
 
 
@@ -80,8 +82,7 @@ class Options(NamedTuple):
 
     def but(self, is_out: Sequence[bool] | Bools) -> Options:
         """The same, knowing that these (n,) are somebody else."""
-        kept = ~np.asarray(is_out, bool)
-        return self if kept.all() else self._replace(known=self.known.take(kept))
+        return self._replace(known=self.known.take(~np.asarray(is_out, bool))) if True in is_out else self
 
     def candidates(self, at: Int64s) -> list[Candidate]:
         """Those of the known at these places."""
@@ -127,13 +128,18 @@ def together(a: Options, b: Options) -> Options:
     )
 
 
-def ranked(columns: Columns) -> Columns:
-    """By who is asked about, most probable first; each identity once: the best that speaks for it."""
+def once_each(columns: Columns) -> Columns:
+    """Each identity once for each who is asked about: the best that speaks for it."""
     order = np.lexsort((columns.logs, columns.global_ids, columns.asked))
     asked, ids = columns.asked[order], columns.global_ids[order]
-    order = order[np.append((asked[1:] != asked[:-1]) | (ids[1:] != ids[:-1]), True)[: len(order)]]
-    best = columns.take(order)
-    return best.take(np.lexsort((best.global_ids, -best.logs, best.asked)))
+    is_best = np.ones(len(order), bool)
+    is_best[:-1] = (asked[1:] != asked[:-1]) | (ids[1:] != ids[:-1])
+    return columns.take(order[is_best])
+
+
+def ranked(columns: Columns) -> Columns:
+    """By who is asked about, most probable first."""
+    return columns.take(np.lexsort((columns.global_ids, -columns.logs, columns.asked)))
 
 
 def _ends(asked: Int64s, b: int) -> list[int]:
