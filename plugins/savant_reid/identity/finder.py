@@ -12,7 +12,7 @@ from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.lookup import SLACK_NS, GalleryLookup
 from savant_reid.identity.metric import Metric
-from savant_reid.identity.motion import Lost
+from savant_reid.identity.motion import NONE_LOST, Lost
 from savant_reid.identity.options import Columns, Int64s, Options, columns_of, joined, once_each, ranked
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.topology import Topology
@@ -82,7 +82,9 @@ class CandidateFinder:
             for other in lost.get(tracklet.camera, ())
             if other is not tracklet and other.last_ns <= tracklet.first_ns
         }
-        asked, global_ids = np.array(list(found), np.int64).reshape(-1, 2).T
+        if not found:
+            return NONE_LOST
+        asked, global_ids = np.array(list(found), np.int64).T
         rows = self._gallery.rows_of(global_ids.tolist())
         before, after = np.array(list(found.values()), object), np.array(tracklets, object)[asked]
         frame_areas = np.array([areas[tracklet.camera] for tracklet in tracklets], np.float64)[asked]

@@ -46,6 +46,10 @@ class Lost(NamedTuple):
         return np.array([reappearance_nats(before, after, area) for before, after, area in pairs], np.float64)
 
 
+_NONE = np.zeros(0, np.int64)
+NONE_LOST = Lost(_NONE, _NONE, _NONE, np.zeros(0, object), np.zeros(0, object), np.zeros(0))
+
+
 def reappearance_nats(lost: Tracklet, found: Tracklet, frame_area: float) -> float:
     """log density of appearing where `found` began, for the person of `lost`, against anywhere in the picture."""
     if lost.last_box is None:
