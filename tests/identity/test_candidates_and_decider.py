@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from savant_reid.identity.candidates import Candidate, Candidates
-from savant_reid.identity.decider import MOST_JOINT
+from savant_reid.identity.candidates import Candidate
 from savant_reid.identity.finder import HERE_RATE
 from savant_reid.identity.lookup import MOST_CANDIDATES
 from savant_reid.identity.motion import reappearance_nats
+from savant_reid.identity.options import Options, columns_of, once_each, ranked
 from savant_reid.identity.policy import Tuning
+from savant_reid.identity.settling import MOST_JOINT
 from tests.identity.engines import AREA, Site
 
 X, Y, BETWEEN = (1, 0, 0, 0), (0, 1, 0, 0), (1, 1, 0, 0)
@@ -25,15 +27,26 @@ def candidate(global_id: int, log: float, nats: float = 5.0) -> Candidate:
     return Candidate(global_id, log, nats, log - nats)
 
 
+def options_of(found, newcomer_log: float = 0.0, alone: int = 0, tracklets=(None,)) -> Options:
+    """Possible answers of each tracklet, as a test says."""
+    rows = [(at, c.global_id, c.log, c.nats, c.arrival_log, -1, 0.0) for at, mine in enumerate(found) for c in mine]
+    logs, own = np.full(len(found), newcomer_log), np.full(len(found), alone)
+    return Options(list(tracklets), logs, own, ranked(columns_of(rows)))
+
+
+def shares_of(options: Options) -> dict[int, float]:
+    """Probability of each identity that the only one who is asked about may have; 0: a newcomer."""
+    known, new = options.probabilities()
+    return {0: new[0], **dict(zip(options.known.global_ids.tolist(), known.tolist(), strict=True))}
+
+
 def test_probabilities_are_shares_of_rates():
-    candidates = Candidates((candidate(4, math.log(6)), candidate(5, math.log(3))), math.log(1))
-    assert [candidates.probability(i) for i in (4, 5, 0, 99)] == pytest.approx([0.6, 0.3, 0.1, 0.0])
-    assert candidates.odds(candidates.found[0]) == pytest.approx(math.log(6))
-    left = candidates.without({4})
-    assert [left.probability(i) for i in (4, 5, 0)] == pytest.approx([0.0, 0.75, 0.25])
-    assert candidates.of(5) is candidates.found[1]
-    assert candidates.of(6) is None
-    assert [(w.global_id, w.probability) for w in candidates.walks()] == [
+    options = options_of([[candidate(4, math.log(6)), candidate(5, math.log(3))]], math.log(1))
+    assert shares_of(options) == pytest.approx({4: 0.6, 5: 0.3, 0: 0.1})
+    assert options.odds == pytest.approx([math.log(6), math.log(3)])
+    left = options.but([True, False])
+    assert shares_of(left) == pytest.approx({5: 0.75, 0: 0.25})
+    assert [(w.global_id, w.probability) for w in options.considered(*options.probabilities())[0].walks()] == [
         (4, pytest.approx(0.6)),
         (5, pytest.approx(0.3)),
         (0, pytest.approx(0.1)),
@@ -41,22 +54,41 @@ def test_probabilities_are_shares_of_rates():
 
 
 def test_to_be_who_only_oneself_has_shaped_is_to_be_a_newcomer():
-    candidates = Candidates((candidate(4, math.log(50)), candidate(5, math.log(3))), math.log(1), alone=4)
-    assert [candidates.probability(i) for i in (4, 0, 5)] == pytest.approx([0.25, 0.25, 0.75])
-    assert [w.global_id for w in candidates.walks()] == [5, 0]
+    options = options_of([[candidate(4, math.log(50)), candidate(5, math.log(3))]], math.log(1), alone=4)
+    assert shares_of(options) == pytest.approx({4: 0.25, 0: 0.25, 5: 0.75})
+    assert [w.global_id for w in options.considered(*options.probabilities())[0].walks()] == [5, 0]
 
 
 @settings(max_examples=30)
 @given(st.lists(st.floats(-700, 700), max_size=6), st.floats(-700, 700))
 def test_probabilities_add_up_however_far_apart(logs, newcomer_log):
-    candidates = Candidates(tuple(candidate(i, log) for i, log in enumerate(logs, start=1)), newcomer_log)
-    shares = [candidates.probability(i) for i in range(len(logs) + 1)]
-    assert sum(shares) == pytest.approx(1.0)
-    assert all(0.0 <= share <= 1.0 for share in shares)
+    shares = shares_of(options_of([[candidate(i, log) for i, log in enumerate(logs, start=1)]], newcomer_log))
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert all(0.0 <= share <= 1.0 for share in shares.values())
 
 
-def find(site: Site, *tracklets):
-    return site.engine.decider._finder.find(tracklets, dict.fromkeys(range(9), AREA))
+def test_each_identity_counts_once_with_the_best_that_speaks_for_it():
+    logs = {4: [1.0, 3.0], 5: [2.0], 6: [2.0]}
+    rows = [(who, i, log, 0.0, log, -1, 0.0) for who in (0, 1) for i in (6, 5, 4) for log in logs[i]]
+    best = ranked(once_each(columns_of(rows)))
+    assert (best.asked.tolist(), best.global_ids.tolist()) == ([0, 0, 0, 1, 1, 1], [4, 5, 6, 4, 5, 6])
+    assert best.logs.tolist() == [3.0, 2.0, 2.0] * 2
+    assert once_each(columns_of([])).logs.tolist() == []
+
+
+class Mine(NamedTuple):
+    """What is found for one tracklet."""
+
+    found: list[Candidate]
+    newcomer_log: float
+    alone: int
+
+
+def find(site: Site, *tracklets) -> list[Mine]:
+    options = site.engine.decider._finder.find(tracklets, dict.fromkeys(range(9), AREA))
+    candidates = options.candidates(np.arange(len(options.known.asked)))
+    found = [candidates[a:b] for a, b in itertools.pairwise(options.ends)]
+    return [Mine(*mine) for mine in zip(found, options.newcomer_logs, options.alone, strict=True)]
 
 
 def rate_log(site: Site, start: str, end: str, gap_s: float) -> float:
@@ -137,7 +169,7 @@ def test_without_a_look_the_place_alone_tells():
     assert (only.global_id, only.nats) == (1, 0.0)
     assert only.log == pytest.approx(rate_log(site, "a", "a", 0.5) + reappearance_nats(before, after, AREA))
     site.gallery.remove(site.gallery.row_of(1))
-    assert find(site, after)[0].found == ()
+    assert find(site, after)[0].found == []
 
 
 def test_its_own_identity_is_as_likely_as_its_walk_and_the_looks_of_others():
@@ -183,7 +215,7 @@ class Told:
 
     def find(self, tracklets, areas):
         assert areas[0] == AREA
-        return [self._candidates[tracklet] for tracklet in tracklets]
+        return options_of([self._candidates[tracklet] for tracklet in tracklets], tracklets=tracklets)
 
 
 def told(site: Site, odds: np.ndarray, own: list[int], margin: float = 0.0) -> dict:
@@ -193,8 +225,7 @@ def told(site: Site, odds: np.ndarray, own: list[int], margin: float = 0.0) -> d
     for row, global_id in enumerate(own):
         tracklet = site.appears("a", row, 1.0 + row, X)
         tracklet.global_id = global_id
-        found = [candidate(i + 1, float(log)) for i, log in enumerate(odds[row])]
-        candidates[tracklet] = Candidates(tuple(sorted(found, key=lambda c: -c.log)), 0.0)
+        candidates[tracklet] = [candidate(i + 1, float(log)) for i, log in enumerate(odds[row])]
     site.engine.decider._finder = Told(candidates)
     return candidates
 
@@ -269,12 +300,12 @@ def test_who_is_on_screen_keeps_an_identity_that_is_only_weakly_claimed():
     holder = site.holds(site.appears("a", 50, 0.5, X), 1)
     weak, strong = site.appears("b", 51, 2, X), site.appears("b", 52, 3, X)
     ask(site, 0.0)
-    mine = Candidates((candidate(1, 4.0),), 0.0)
-    site.engine.decider._finder = Told({holder: mine, weak: Candidates((candidate(1, 0.5),), 0.0)})
+    mine = [candidate(1, 4.0)]
+    site.engine.decider._finder = Told({holder: mine, weak: [candidate(1, 0.5)]})
     [verdict] = site.engine.decider.decide([weak], {0: AREA, 1: AREA})
     assert verdict.answer is None
     # A strong claim draws the holder in: both are weighed, and the better one has it.
-    site.engine.decider._finder = Told({holder: mine, strong: Candidates((candidate(1, 9.0),), 0.0)})
+    site.engine.decider._finder = Told({holder: mine, strong: [candidate(1, 9.0)]})
     claimant, drawn_in = site.engine.decider.decide([strong], {0: AREA, 1: AREA})
     assert (claimant.tracklet, claimant.answer.global_id) == (strong, 1)
     assert (drawn_in.tracklet, drawn_in.answer) == (holder, None)
@@ -284,8 +315,8 @@ def test_one_person_before_two_overlapping_cameras():
     site = Site(overlaps=[("a", "b")])
     one, other = site.appears("a", 7, 1, X), site.appears("b", 8, 1, X)
     third = site.appears("b", 9, 1, Y)
-    same = Candidates((candidate(1, 5.0),), 0.0)
-    site.engine.decider._finder = Told({one: same, other: same, third: Candidates((candidate(1, 4.0),), 0.0)})
+    same = [candidate(1, 5.0)]
+    site.engine.decider._finder = Told({one: same, other: same, third: [candidate(1, 4.0)]})
     verdicts = site.engine.decider.decide([one, other, third], {0: AREA, 1: AREA})
     assert [v.answer.global_id if v.answer else 0 for v in verdicts] == [1, 1, 0]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection
-from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int64s = NDArray[np.int64]
+Doubles = NDArray[np.float64]
 
 
 class Arrival(NamedTuple):
@@ -25,61 +27,44 @@ class Walk(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """One possible answer. log: of its rate, in people per second that look like this; nats: the look's share in it.
-
-    camera, gap_s: its arrival, if camera is not None; flat, since of the many that are made few are asked for it.
-    """
+    """One possible answer. log: of its rate, in people per second that look like this; nats: the look's share in it."""
 
     global_id: int
     log: float
     nats: float
     arrival_log: float
-    camera: int | None = None
-    gap_s: float = 0.0
-
-    @property
-    def arrival(self) -> Arrival | None:
-        return Arrival(self.camera, self.gap_s) if self.camera is not None else None
+    arrival: Arrival | None = None
 
 
-@dataclass(frozen=True)
-class Candidates:
-    """The best answers for one tracklet, most probable first. newcomer_log: log rate of people never seen before.
+class Thoughts(NamedTuple):
+    """What was thought of when somebody was asked about in a moment, in columns (n,) of who is known: int64
+    global_ids; int64 cameras (below 0: no arrival) and float64 gaps_s; float64 probabilities."""
 
-    alone: the tracklet's own identity if nobody else has shaped it, else 0: to be that one is to be a newcomer.
+    global_ids: Int64s
+    cameras: Int64s
+    gaps_s: Doubles
+    probabilities: Doubles
+
+
+class Considered(NamedTuple):
+    """What was thought of when one tracklet was asked about: of the many that are kept, few are looked at.
+
+    thoughts: it is those from first up to last, most probable first. newcomer: the probability of nobody known. Its own
+    identity, if nobody else has shaped it, is not among them.
     """
 
-    found: tuple[Candidate, ...]
-    newcomer_log: float
-    alone: int = 0
-
-    def odds(self, candidate: Candidate) -> float:
-        """Log-odds against "nobody known"."""
-        return candidate.log - self.newcomer_log
-
-    def of(self, global_id: int) -> Candidate | None:
-        return next((candidate for candidate in self.found if candidate.global_id == global_id), None)
-
-    def without(self, global_ids: Collection[int]) -> Candidates:
-        """The same, knowing that these are somebody else."""
-        return replace(self, found=tuple(c for c in self.found if c.global_id not in global_ids))
-
-    @cached_property
-    def _posterior(self) -> dict[int, float]:
-        """Probabilities that add up to one, 0 being a newcomer; its own identity, if it is alone in it, is that too."""
-        logs = {candidate.global_id: candidate.log for candidate in self.found if candidate.global_id != self.alone}
-        logs[0] = self.newcomer_log
-        highest = max(logs.values())
-        shares = {global_id: math.exp(log - highest) for global_id, log in logs.items()}
-        total = sum(shares.values())
-        return {global_id: share / total for global_id, share in shares.items()}
-
-    def probability(self, global_id: int) -> float:
-        """Posterior probability of one identity, 0 (a newcomer) included."""
-        return self._posterior.get(0 if global_id == self.alone else global_id, 0.0)
+    thoughts: Thoughts
+    first: int
+    last: int
+    newcomer: float
 
     def walks(self) -> tuple[Walk, ...]:
         """Every explanation of where the tracklet came from."""
-        known = [c for c in self.found if c.global_id != self.alone]
-        walks = (Walk(c.global_id, c.arrival, self.probability(c.global_id)) for c in known)
-        return (*walks, Walk(0, None, self.probability(0)))
+        columns = zip(*(column[self.first : self.last].tolist() for column in self.thoughts), strict=True)
+        known = (Walk(i, arrival(camera, gap_s), probability) for i, camera, gap_s, probability in columns)
+        return (*known, Walk(0, None, self.newcomer))
+
+
+def arrival(camera: int, gap_s: float) -> Arrival | None:
+    """camera: below 0 for none."""
+    return Arrival(camera, gap_s) if camera >= 0 else None

@@ -1,38 +1,34 @@
 """Joint decisions: everybody who is due, and those whose identity they claim, are settled in one assignment.
 
 One person is in one place: two people of one camera and moment, or of two cameras that share no view, never get one
-identity. Who competes for no identity with anybody is settled alone; the others in components of at most MOST_JOINT
-tracklets by exact assignment, larger ones greedily by their odds, so that a crowd costs a bounded time.
+identity (settling.py). All that is weighed is in columns (options.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
 from savant_reid.identity.acceptance import Acceptance
-from savant_reid.identity.assignment import assign
 from savant_reid.identity.by_hand import Hands
-from savant_reid.identity.candidates import Candidate, Candidates
+from savant_reid.identity.candidates import Candidate, Considered
 from savant_reid.identity.finder import CandidateFinder
 from savant_reid.identity.holders import Holders
+from savant_reid.identity.options import Doubles, Int64s, Options, together
 from savant_reid.identity.policy import Tuning
+from savant_reid.identity.settling import FORBIDDEN, NOBODY, settle
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 
-FORBIDDEN = -1e9
-MOST_JOINT = 48
 # An identity that somebody on screen carries is claimed only with so much behind it, in nats.
 CLAIM_ODDS = 1.0
 CLAIM_NATS = 2.0
 
-Found = dict[Tracklet, Candidates]
 
-
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """One tracklet's answer. answer: None says "nobody known". considered: all that were thought of."""
 
     tracklet: Tracklet
@@ -40,7 +36,7 @@ class Verdict:
     probability: float
     runner_up: tuple[int, float] | None
     newcomer_log: float
-    considered: Candidates
+    considered: Considered
 
 
 class Decider:
@@ -61,166 +57,102 @@ class Decider:
 
     def decide(self, due: Sequence[Tracklet], areas: Mapping[int, float]) -> list[Verdict]:
         """One verdict per tracklet in `due` and per holder drawn in. areas: pixels of a frame, by camera."""
-        found = self._find(due, areas)
-        claimed = {
-            rival: None
-            for tracklet, candidates in found.items()
-            for candidate in self._claims(tracklet, candidates)
-            for rival in self._holders.rivals(tracklet, candidate.global_id)
-            if rival not in found and not rival.by_hand
-        }
-        found.update(self._find(list(claimed), areas))
-        found = {tracklet: self._possible(tracklet, candidates, found) for tracklet, candidates in found.items()}
-        chosen: dict[Tracklet, Candidate | None] = {}
-        for component in self._components(found):
-            chosen.update(self._settle(component, found))
-        self._share(found, chosen)
-        winners: dict[int, list[Tracklet]] = {}
-        for tracklet, answer in chosen.items():
-            if answer is not None:
-                winners.setdefault(answer.global_id, []).append(tracklet)
-        return [self._verdict(t, candidates, chosen[t], winners) for t, candidates in found.items()]
+        if not due:
+            return []
+        options = self._find(due, areas)
+        rivals = self._rivals(options)
+        if rivals:
+            options = together(options, self._find(rivals, areas))
+        options = options.but(self._on_screen(options))
+        values = self._values(options)
+        chosen = settle(options, values)
+        if self._topology.overlap.any():
+            self._share(options, values, chosen)
+        return self._verdicts(options, chosen)
 
-    def _find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> Found:
-        found = dict(zip(tracklets, self._finder.find(tracklets, areas), strict=True)) if tracklets else {}
-        found = {t: _not_as_before(t, candidates) for t, candidates in found.items()}
+    def _find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> Options:
+        options = self._finder.find(tracklets, areas)
+        # Who took a track over is not who had it before, unless the look itself says so: place and time speak for both.
+        before = [tracklet.cut_from for tracklet in tracklets]
+        if any(before):
+            known = options.known
+            was = known.global_ids == np.array(before, np.int64)[known.asked]
+            options = options.but(was & (known.nats < CLAIM_NATS))
         if self._hands.active:
-            found = {t: candidates.without(self._hands.forbidden(t)) for t, candidates in found.items()}
-        return found
+            forbidden = [self._hands.forbidden(tracklet) for tracklet in tracklets]
+            pairs = zip(options.known.asked.tolist(), options.known.global_ids.tolist(), strict=True)
+            options = options.but([global_id in forbidden[at] for at, global_id in pairs])
+        return options
 
-    def _claims(self, tracklet: Tracklet, candidates: Candidates) -> Iterator[Candidate]:
-        """Identities of others for which there is so much that whoever carries them is asked too."""
-        for candidate in candidates.found:
-            if not candidates.odds(candidate) > CLAIM_ODDS + self._acceptance.margin:
-                return  # those that follow are less probable
-            if candidate.nats > CLAIM_NATS and candidate.global_id != tracklet.global_id:
-                yield candidate
+    def _rivals(self, options: Options) -> list[Tracklet]:
+        """Who carries an identity for which there is so much that they are asked too."""
+        known = options.known
+        claimed = (options.odds > CLAIM_ODDS + self._acceptance.margin) & (known.nats > CLAIM_NATS)
+        claimed &= known.global_ids != options.own_ids[known.asked]
+        claims = zip(known.asked[claimed].tolist(), known.global_ids[claimed].tolist(), strict=True)
+        rivals = chain.from_iterable(self._holders.rivals(options.tracklets[at], i) for at, i in claims)
+        asked = set(options.tracklets)
+        return list(dict.fromkeys(rival for rival in rivals if rival not in asked and not rival.by_hand))
 
-    def _possible(self, tracklet: Tracklet, candidates: Candidates, found: Found) -> Candidates:
-        """Without identities of people on screen who are not asked again now."""
-        taken = {
-            candidate.global_id
-            for candidate in candidates.found
-            if candidate.global_id != tracklet.global_id
-            and candidate.global_id in self._holders
-            and any(rival not in found for rival in self._holders.rivals(tracklet, candidate.global_id))
-        }
-        return candidates.without(taken) if taken else candidates
-
-    def _components(self, found: Found) -> list[list[Tracklet]]:
-        """Tracklets that compete, directly or through others."""
-        leader: dict[Tracklet, Tracklet] = {tracklet: tracklet for tracklet in found}
-
-        def lead(tracklet: Tracklet) -> Tracklet:
-            while leader[tracklet] is not tracklet:
-                leader[tracklet] = leader[leader[tracklet]]
-                tracklet = leader[tracklet]
-            return tracklet
-
-        first: dict[int, Tracklet] = {}
-        for tracklet, candidates in found.items():
-            own = [tracklet.global_id] if tracklet.global_id else []
-            for global_id in [*own, *(c.global_id for c in candidates.found)]:
-                if global_id in first:
-                    leader[lead(tracklet)] = lead(first[global_id])
-                else:
-                    first[global_id] = tracklet
-        groups: dict[Tracklet, list[Tracklet]] = {}
-        for tracklet in found:
-            groups.setdefault(lead(tracklet), []).append(tracklet)
-        return list(groups.values())
-
-    def _settle(self, component: Sequence[Tracklet], found: Found) -> dict[Tracklet, Candidate | None]:
-        if len(component) == 1:
-            tracklet = component[0]
-            options = [(self._value(tracklet, c, found[tracklet]), c) for c in found[tracklet].found]
-            best = max(options, key=lambda option: option[0], default=None)
-            return {tracklet: best[1] if best is not None and best[0] > 0.0 else None}
-        return self._assign(component, found) if len(component) <= MOST_JOINT else self._greedy(component, found)
-
-    def _assign(self, component: Sequence[Tracklet], found: Found) -> dict[Tracklet, Candidate | None]:
-        """Everybody gets one identity of their own, or none, so that the total value is greatest."""
-        identities = sorted({c.global_id for t in component for c in found[t].found})
-        column = {global_id: i for i, global_id in enumerate(identities)}
-        values = np.full((len(component), len(identities) + len(component)), FORBIDDEN)
-        for row, tracklet in enumerate(component):
-            for candidate in found[tracklet].found:
-                values[row, column[candidate.global_id]] = self._value(tracklet, candidate, found[tracklet])
-            values[row, len(identities) + row] = 0.0
-        columns = assign(values).tolist()
-        return {
-            tracklet: found[tracklet].of(identities[at]) if at < len(identities) else None
-            for tracklet, at in zip(component, columns, strict=True)
-        }
-
-    def _greedy(self, component: Sequence[Tracklet], found: Found) -> dict[Tracklet, Candidate | None]:
-        """The best answers first."""
-        options = [
-            (self._value(tracklet, candidate, found[tracklet]), -tracklet.serial, tracklet, candidate)
-            for tracklet in component
-            for candidate in found[tracklet].found
+    def _on_screen(self, options: Options) -> list[bool]:
+        """(n,) which are identities of people on screen who are not asked again now."""
+        ids, own, can_share = options.known.global_ids.tolist(), options.own_ids.tolist(), self._topology.can_share
+        held = self._holders.cameras_of(set(ids), but=set(options.tracklets))
+        cameras = [tracklet.camera for tracklet in options.tracklets]
+        return [
+            i in held and i != own[at] and any(not can_share(camera, cameras[at]) for camera in held[i])
+            for at, i in zip(options.known.asked.tolist(), ids, strict=True)
         ]
-        answers: dict[Tracklet, Candidate | None] = dict.fromkeys(component)
-        taken: set[int] = set()
-        settled: set[Tracklet] = set()
-        for value, _, tracklet, candidate in sorted(options, key=lambda o: (-o[0], -o[1], o[3].global_id)):
-            free = candidate.global_id not in taken and tracklet not in settled
-            if free and value > 0.0:
-                answers[tracklet] = candidate
-                taken.add(candidate.global_id)
-                settled.add(tracklet)
-        return answers
 
-    def _share(self, found: Found, chosen: dict[Tracklet, Candidate | None]) -> None:
+    def _values(self, options: Options) -> Doubles:
+        """(n,) what each answer is worth against "nobody known", which is worth 0."""
+        odds, ids, asked = options.odds, options.known.global_ids, options.known.asked
+        beyond = odds - self._acceptance.margin
+        values = np.where(beyond > 0.0, beyond, FORBIDDEN)
+        values = np.where(ids == options.own_ids[asked], beyond + self._tuning.stickiness, values)
+        return np.where(ids == options.alone[asked], odds + self._tuning.stickiness, values)
+
+    def _share(self, options: Options, values: Doubles, chosen: Int64s) -> None:
         """Before cameras that overlap, one person is two tracklets: who lost an identity to such a one may join."""
-        if not self._topology.overlap.any():
-            return
-        for tracklet, candidates in found.items():
-            for candidate in candidates.found:
-                if candidate is chosen[tracklet]:
+        ids, ends, tracklets = options.known.global_ids, options.ends, options.tracklets
+        for at, tracklet in enumerate(tracklets):
+            for option in range(ends[at], ends[at + 1]):
+                if option == chosen[at]:
                     break
-                winners = [t for t, won in chosen.items() if won is not None and won.global_id == candidate.global_id]
-                better = self._value(tracklet, candidate, candidates) > 0.0
-                if winners and better and all(self._topology.can_share(tracklet.camera, w.camera) for w in winners):
-                    chosen[tracklet] = candidate
+                winners = np.flatnonzero((chosen != NOBODY) & (ids[chosen] == ids[option])).tolist()
+                shared = all(self._topology.can_share(tracklet.camera, tracklets[w].camera) for w in winners)
+                if winners and shared and values[option] > 0.0:
+                    chosen[at] = option
                     break
 
-    def _value(self, tracklet: Tracklet, candidate: Candidate, candidates: Candidates) -> float:
-        """What this answer is worth against "nobody known", which is worth 0."""
-        odds, margin = candidates.odds(candidate), self._acceptance.margin
-        if candidate.global_id == candidates.alone:
-            return odds + self._tuning.stickiness
-        if candidate.global_id == tracklet.global_id:
-            return odds - margin + self._tuning.stickiness
-        return odds - margin if odds > margin else FORBIDDEN
+    def _verdicts(self, options: Options, chosen: Int64s) -> list[Verdict]:
+        """chosen: (b,) option of each who is asked about, or NOBODY."""
+        is_known = chosen != NOBODY
+        named = iter(options.candidates(chosen[is_known]))
+        answers = [next(named) if known else None for known in is_known.tolist()]
+        said = np.zeros(len(chosen), np.int64)
+        said[is_known] = options.known.global_ids[chosen[is_known]]
+        left = options.but(self._of_others(options, said))
+        known, new = left.probabilities()
+        asked, ids = left.known.asked, left.known.global_ids
+        is_said = ids == said[asked]
+        probability = new.copy()
+        probability[asked[is_said]] = known[is_said]
+        rivals = [column[~is_said][::-1].tolist() for column in (asked, ids, known)]
+        runners_up: list[tuple[int, float] | None] = [None] * len(answers)
+        for at, global_id, share in zip(*rivals, strict=True):
+            runners_up[at] = global_id, share  # the most probable comes last
+        columns = probability.tolist(), runners_up, options.newcomer_logs.tolist(), left.considered(known, new)
+        return [Verdict(*verdict) for verdict in zip(options.tracklets, answers, *columns, strict=True)]
 
-    def _verdict(
-        self,
-        tracklet: Tracklet,
-        candidates: Candidates,
-        answer: Candidate | None,
-        winners: Mapping[int, Sequence[Tracklet]],
-    ) -> Verdict:
-        """winners: who has got which identity."""
-        said = answer.global_id if answer else 0
-        # What others are now cannot be said of this one.
-        others = {
-            candidate.global_id
-            for candidate in candidates.found
-            if candidate.global_id in winners
-            and candidate.global_id != said
-            and any(
-                other is not tracklet and not self._topology.can_share(other.camera, tracklet.camera)
-                for other in winners[candidate.global_id]
-            )
-        }
-        left = candidates.without(others) if others else candidates
-        rival = next((candidate.global_id for candidate in left.found if candidate.global_id != said), None)
-        runner_up = (rival, left.probability(rival)) if rival is not None else None
-        return Verdict(tracklet, answer, left.probability(said), runner_up, candidates.newcomer_log, left)
-
-
-def _not_as_before(tracklet: Tracklet, candidates: Candidates) -> Candidates:
-    """Who took a track over is not who had it before, unless the look itself says so: place and time speak for both."""
-    before = candidates.of(tracklet.cut_from) if tracklet.cut_from else None
-    return candidates.without({before.global_id}) if before is not None and before.nats < CLAIM_NATS else candidates
+    def _of_others(self, options: Options, said: Int64s) -> list[bool]:
+        """(n,) which are identities that others are now, so that they cannot be said of this one. said: (b,)."""
+        cameras = [tracklet.camera for tracklet in options.tracklets]
+        winners: dict[int, list[int]] = {}
+        for camera, global_id in zip(cameras, said.tolist(), strict=True):
+            winners.setdefault(global_id, []).append(camera)
+        mine, can_share = said.tolist(), self._topology.can_share
+        return [
+            i in winners and i != mine[at] and any(not can_share(camera, cameras[at]) for camera in winners[i])
+            for at, i in zip(options.known.asked.tolist(), options.known.global_ids.tolist(), strict=True)
+        ]

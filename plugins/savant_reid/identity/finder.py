@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
 
 import numpy as np
 
-from savant_reid.identity.candidates import Candidate, Candidates
 from savant_reid.identity.enrolment import Entry
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.lookup import SLACK_NS, GalleryLookup
 from savant_reid.identity.metric import Metric
-from savant_reid.identity.motion import reappearance_nats
+from savant_reid.identity.motion import NONE_LOST, Lost
+from savant_reid.identity.options import Columns, Int64s, Options, columns_of, joined, once_each, ranked
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Floats, Tracklet
@@ -43,74 +42,67 @@ class CandidateFinder:
         self._topology, self._live, self._entry, self._motion = topology, live, entry, motion
         self._lookup = GalleryLookup(gallery, metric, scores, transits, topology, entry)
 
-    def find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> list[Candidates]:
-        """Candidates for tracklets of any cameras, by one search for all. areas: pixels of a frame, by camera."""
-        cameras = sorted({tracklet.camera for tracklet in tracklets})
-        lost = {camera: [t for t in self._live.lost_by(camera) if t.global_id] for camera in cameras}
-        shared = {camera: self._shared(camera) for camera in cameras}
-        newcomer_rates = self._transits.newcomer_rates().tolist()
-        newcomer_logs = {camera: math.log(newcomer_rates[camera]) for camera in cameras}
-        motions = {t: self._motion_nats(t, lost[t.camera], areas[t.camera]) for t in tracklets}
-        near = self._near([t for t in tracklets if t.mean is not None], motions)
-        result = []
-        for tracklet in tracklets:
-            if tracklet in near:
-                look, mine = near[tracklet]
-                mine = mine + self._here(tracklet, look, shared[tracklet.camera])
-            else:
-                mine = self._by_motion(tracklet, motions[tracklet])
-            result.append(Candidates(_ranked(mine), newcomer_logs[tracklet.camera], self._alone(tracklet)))
-        return result
+    def find(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> Options:
+        """Possible answers for tracklets of any cameras, by one search for all. areas: pixels of a frame, by camera."""
+        lost = self._lost(tracklets, areas)
+        is_near = np.array([tracklet.mean is not None for tracklet in tracklets], bool)
+        known = []
+        if is_near.any():
+            known.append(self._near(tracklets, np.flatnonzero(is_near), lost.take(is_near[lost.asked])))
+        if not is_near.all():
+            known.append(self._by_motion(lost.take(~is_near[lost.asked])))
+        rates = self._transits.newcomer_rates().tolist()
+        newcomer_logs = np.array([math.log(rates[tracklet.camera]) for tracklet in tracklets])
+        own_ids = [tracklet.global_id for tracklet in tracklets]
+        rows = self._gallery.rows_of(own_ids)
+        alone = np.where((rows >= 0) & (self._gallery.count[rows] == 0), np.array(own_ids, np.int64), 0)
+        return Options(list(tracklets), newcomer_logs, alone, ranked(joined(known)))
 
-    def _near(
-        self, tracklets: Sequence[Tracklet], motions: Mapping[Tracklet, Mapping[int, float]]
-    ) -> dict[Tracklet, tuple[Floats, list[Candidate]]]:
-        """The look of each, and candidates from the gallery."""
-        if not tracklets:
-            return {}
-        looks = self._looks(tracklets)
-        found = self._lookup.candidates(tracklets, looks, [motions[t] for t in tracklets])
-        return dict(zip(tracklets, zip(looks, found, strict=True), strict=True))
-
-    def _alone(self, tracklet: Tracklet) -> int:
-        row = self._gallery.row_of(tracklet.global_id) if tracklet.global_id else None
-        return tracklet.global_id if row is not None and not self._gallery.count[row] else 0
+    def _near(self, tracklets: Sequence[Tracklet], near: Int64s, lost: Lost) -> Columns:
+        """From the gallery and from overlapping cameras, for those that have a look; near: their numbers."""
+        mine = [tracklets[at] for at in near.tolist()]
+        looks = self._looks(mine)
+        found = self._lookup.candidates(mine, looks, lost._replace(asked=np.searchsorted(near, lost.asked)))
+        if self._topology.overlap.any():
+            found = once_each(joined([found, self._here(mine, looks)]))
+        return found._replace(asked=near[found.asked])
 
     def _looks(self, tracklets: Sequence[Tracklet]) -> Floats:
         means = np.stack([t.mean for t in tracklets if t.mean is not None])
         cameras = np.array([t.camera for t in tracklets], np.int64)
         return self._metric.look(self._metric.centred(cameras, means))
 
-    def _free(self, global_id: int, gap_s: float, tracklet: Tracklet) -> bool:
-        """False for who was seen elsewhere after this tracklet began."""
-        if gap_s >= -SLACK_NS * 1e-9:
-            return True
-        row = self._gallery.row_of(global_id)
-        return row is not None and self._topology.can_share(int(self._gallery.last_camera[row]), tracklet.camera)
-
-    def _motion_nats(self, tracklet: Tracklet, lost: Sequence[Tracklet], area: float) -> dict[int, float]:
-        if not self._motion:
-            return {}
-        return {
-            other.global_id: reappearance_nats(other, tracklet, area)
-            for other in lost
+    def _lost(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> Lost:
+        """Who in the gallery was lost before each of them appeared, in the same camera."""
+        cameras = {tracklet.camera for tracklet in tracklets} if self._motion else ()
+        lost = {camera: [t for t in self._live.lost_by(camera) if t.global_id] for camera in cameras}
+        found = {
+            (at, other.global_id): other
+            for at, tracklet in enumerate(tracklets)
+            for other in lost.get(tracklet.camera, ())
             if other is not tracklet and other.last_ns <= tracklet.first_ns
         }
+        if not found:
+            return NONE_LOST
+        asked, global_ids = np.array(list(found), np.int64).T
+        rows = self._gallery.rows_of(global_ids.tolist())
+        before, after = np.array(list(found.values()), object), np.array(tracklets, object)[asked]
+        frame_areas = np.array([areas[tracklet.camera] for tracklet in tracklets], np.float64)[asked]
+        return Lost(asked, global_ids, rows, before, after, frame_areas).take(rows >= 0)
 
-    def _by_motion(self, tracklet: Tracklet, motion: Mapping[int, float]) -> list[Candidate]:
-        """Candidates for somebody without a crop."""
-        found = []
-        for global_id, nats in motion.items():
-            row = self._gallery.row_of(global_id)
-            if row is None or not self._entry.admits([global_id], np.full(1, -1.0), None)[0]:
-                continue  # a look is asked for
-            start = int(self._gallery.last_camera[row])
-            gap_s = (tracklet.first_ns - int(self._gallery.last_seen_ns[row])) * 1e-9
-            rate = float(self._transits.rates(start, tracklet.camera, gap_s))
-            if rate > 0.0 and self._free(global_id, gap_s, tracklet):
-                log = math.log(rate) + nats
-                found.append(Candidate(global_id, log, 0.0, log, start, gap_s))
-        return found
+    def _by_motion(self, lost: Lost) -> Columns:
+        """Candidates for those without a crop; a look is asked for who is enrolled."""
+        lost = lost.take(self._entry.admits(lost.global_ids.tolist(), np.full(len(lost.asked), -1.0), None))
+        after: list[Tracklet] = lost.after.tolist()
+        start, end = self._gallery.last_camera[lost.rows], np.array([t.camera for t in after], np.int64)
+        first_ns = np.array([t.first_ns for t in after], np.int64)
+        gaps_s = np.asarray((first_ns - self._gallery.last_seen_ns[lost.rows]) * 1e-9, np.float64)
+        rates = self._transits.rates(start, end, gaps_s)
+        # Who was seen elsewhere after the tracklet began is somebody else.
+        free = (rates > 0.0) & ((gaps_s >= -SLACK_NS * 1e-9) | self._topology.overlap[start, end])
+        lost, start, gaps_s = lost.take(free), start[free], gaps_s[free]
+        logs = np.array([math.log(rate) for rate in rates[free].tolist()], np.float64) + lost.nats()
+        return Columns(lost.asked, lost.global_ids, logs, np.zeros(len(logs)), logs, start, gaps_s)
 
     def _shared(self, camera: int) -> list[tuple[Tracklet, Floats]]:
         """Who stands before cameras that overlap with this one and has an identity, with their looks."""
@@ -119,25 +111,18 @@ class CandidateFinder:
         seen = [t for t in tracklets if t is not None and not t.lost and t.global_id and t.mean is not None]
         return [(tracklet, self._looks([tracklet])[0]) for tracklet in seen]
 
-    def _here(self, tracklet: Tracklet, look: Floats, shared: Sequence[tuple[Tracklet, Floats]]) -> list[Candidate]:
-        """Candidates from overlapping cameras."""
+    def _here(self, tracklets: Sequence[Tracklet], looks: Floats) -> Columns:
+        """Candidates from overlapping cameras. looks: (b, D)."""
         found = []
-        for other, theirs in shared:
-            if other.global_id == tracklet.global_id:
-                continue
-            similarity = np.array([theirs @ look])
-            if not self._entry.admits([other.global_id], similarity, look)[0]:
-                continue
-            nats = float(self._scores.nats(similarity, self._scores.bucket(tracklet.crops))[0])
-            arrival_log = math.log(HERE_RATE)
-            found.append(Candidate(other.global_id, nats + arrival_log, nats, arrival_log, other.camera))
-        return found
-
-
-def _ranked(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Most probable first, each identity once: the best that speaks for it."""
-    best = {c.global_id: c for c in candidates}
-    if len(best) < len(candidates):  # cameras overlap
-        best = {c.global_id: c for c in sorted(candidates, key=lambda c: c.log)}
-    in_order = sorted(best.values(), key=attrgetter("global_id"))
-    return tuple(sorted(in_order, key=attrgetter("log"), reverse=True))
+        shared = {camera: self._shared(camera) for camera in {t.camera for t in tracklets}}
+        for at, (tracklet, look) in enumerate(zip(tracklets, looks, strict=True)):
+            for other, theirs in shared[tracklet.camera]:
+                if other.global_id == tracklet.global_id:
+                    continue
+                similarity = np.array([theirs @ look])
+                if not self._entry.admits([other.global_id], similarity, look)[0]:
+                    continue
+                nats = float(self._scores.nats(similarity, self._scores.bucket(tracklet.crops))[0])
+                arrival_log = math.log(HERE_RATE)
+                found.append((at, other.global_id, nats + arrival_log, nats, arrival_log, other.camera, 0.0))
+        return columns_of(found)

@@ -69,8 +69,8 @@ class Gallery:
         return self._row_of.get(global_id)
 
     def rows_of(self, global_ids: Sequence[int]) -> Rows:
-        """(n,) rows of identities that are here."""
-        return np.fromiter(map(self._row_of.__getitem__, global_ids), np.int64, len(global_ids))
+        """(n,) rows of identities, -1 for those that are not here."""
+        return np.fromiter(map(self._row_of.get, global_ids, [-1] * len(global_ids)), np.int64, len(global_ids))
 
     def create(self, global_id: int, camera: int, now_ns: int) -> int:
         """A new identity without prototypes; raises GalleryFull."""
@@ -194,7 +194,7 @@ class Gallery:
 
     def _show_all(self) -> None:
         """Bring the search up to date, by one product for all: some change several times before they are looked for."""
-        rows = self.rows_of(list(self._unshown))
+        rows = np.array([self._row_of[global_id] for global_id in self._unshown], np.int64)
         for global_id in self.global_ids[rows[self.count[rows] == 0]].tolist():
             self._search.remove(global_id)
         rows = rows[self.count[rows] > 0]

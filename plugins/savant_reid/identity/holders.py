@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
@@ -42,6 +42,15 @@ class Holders:
 
     def of(self, global_id: int) -> list[Tracklet]:
         return list(self._of.get(global_id, ()))
+
+    def cameras_of(self, global_ids: Iterable[int], but: Collection[Tracklet]) -> dict[int, list[int]]:
+        """Where those of these identities are that somebody on screen carries, by identity; `but` for some people."""
+        found: dict[int, list[int]] = {}
+        for global_id in global_ids:
+            for holder in self._of.get(global_id, ()):
+                if not holder.lost and holder not in but:
+                    found.setdefault(global_id, []).append(holder.camera)
+        return found
 
     def rivals(self, tracklet: Tracklet, global_id: int) -> list[Tracklet]:
         """Others on screen that carry an identity which can't be in both places."""

@@ -109,9 +109,8 @@ class LiveTracks:
 
     def lost_by(self, camera: int) -> list[Tracklet]:
         """Tracklets of a camera that are lost and have not ended."""
-        slots = self.of_camera(camera)
-        lost = (self.tracklets[slot] for slot in slots[self.lost[slots]].tolist())
-        return [tracklet for tracklet in lost if tracklet is not None]
+        live = self.tracklets
+        return [one for slot in self._slot_of[camera].values() if (one := live[slot]) is not None and one.lost]
 
     def exchange(self, a: Tracklet, b: Tracklet) -> None:
         """The tracker has swapped two persons: each goes on on the other's track."""

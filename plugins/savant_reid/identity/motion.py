@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from savant_reid.identity.options import Bools, Doubles, Int64s
 from savant_reid.identity.tracklet import Tracklet
 
 # Where a lost person may be, in heights of the box: at once, and more with every second.
@@ -15,6 +20,34 @@ STRAIGHT_S = 1.0
 ANYWHERE = 0.15
 # Boxes of one person have about one height; a spread of this, in nats.
 HEIGHT_STD = 0.2
+
+
+class Lost(NamedTuple):
+    """Columns of identities that were lost in the camera where somebody was found, (l,) each.
+
+    asked: number of who was found; rows: in the gallery. before, after: the tracklet that was lost and the one that was
+    found; areas: pixels of their frames.
+    """
+
+    asked: Int64s
+    global_ids: Int64s
+    rows: Int64s
+    before: NDArray[np.object_]
+    after: NDArray[np.object_]
+    areas: Doubles
+
+    def take(self, at: Int64s | Bools) -> Lost:
+        """Those at these places."""
+        return Lost._make(column[at] for column in self)
+
+    def nats(self) -> Doubles:
+        """(l,) for being the one that was found; only asked of those that may be, since most are not like them."""
+        pairs = zip(self.before.tolist(), self.after.tolist(), self.areas.tolist(), strict=True)
+        return np.array([reappearance_nats(before, after, area) for before, after, area in pairs], np.float64)
+
+
+_NONE = np.zeros(0, np.int64)
+NONE_LOST = Lost(_NONE, _NONE, _NONE, np.zeros(0, object), np.zeros(0, object), np.zeros(0))
 
 
 def reappearance_nats(lost: Tracklet, found: Tracklet, frame_area: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from savant_reid.identity.candidates import Arrival, Candidates
+from savant_reid.identity.candidates import Arrival, Considered
 from savant_reid.identity.types import Decision, Reason
 
 Floats = NDArray[np.float32]
@@ -54,7 +54,7 @@ class Tracklet:
     probability: float = 0.0
     ambiguous: bool = False
     runner_up: tuple[int, float] | None = None
-    considered: Candidates | None = None
+    considered: Considered | None = None
     unmatched: Reason = Reason.TOO_LITTLE_EVIDENCE
     lost: bool = False
     taught: bool = False
