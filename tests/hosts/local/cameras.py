@@ -55,7 +55,6 @@ def serving(
         loop.quit()
         thread.join(timeout=5)
         listener.destroy()
-        server.client_filter(lambda *_: library.RTSPFilterResult.REMOVE)
 
 
 def _guard(library: Any, server: Any, factory: Any, user: str, password: str) -> None:

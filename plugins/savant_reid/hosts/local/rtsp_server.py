@@ -125,13 +125,15 @@ class RtspServer:
         self._thread.join(timeout=10)
         self._listener.destroy()
         self._listener = None  # the last reference closes the port
+        # Clients end in their own threads, as their connections do. To remove one from here while its thread reads
+        # takes the stream from under it, and it reads for ever.
         self.clients.close()
-        remove = self._rtsp.RTSPFilterResult.REMOVE
-        self._server.client_filter(lambda *_: remove)
-        # Sessions outlive their clients, and hold the encoders.
-        self._server.get_session_pool().filter(lambda *_: remove)
-        # Clients end in their own threads.
         deadline = time.monotonic() + _STOP_SECONDS
+        while self._server.client_filter(None) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        # Sessions outlive their clients, and hold the encoders.
+        remove = self._rtsp.RTSPFilterResult.REMOVE
+        self._server.get_session_pool().filter(lambda *_: remove)
         while any(map(self.watched, self.streams)) and time.monotonic() < deadline:
             time.sleep(0.005)
 
