@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import json
 import random
 import signal
@@ -26,15 +25,6 @@ from savant_reid.sinks.spool import Message
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "kafka_consumer"
 COLUMNS = "camera, frame, track_id, global_id, left, top, width, height, confidence, time_ns"
-
-
-@pytest.fixture(scope="module")
-def history_of():
-    sys.path.insert(0, str(SAMPLE))
-    yield importlib.import_module("history").History
-    sys.path.remove(str(SAMPLE))
-    for name in ("history", "meanings"):
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import random
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,17 +12,6 @@ from tests.sinks.sink_records import event, frame
 from savant_reid.sinks.frames import FramesSink
 from savant_reid.sinks.identities import IdentitiesSink
 from savant_reid.sinks.tracks import TracksSink
-
-SAMPLE = Path(__file__).parents[2] / "samples" / "kafka_consumer"
-
-
-@pytest.fixture(scope="module")
-def history_of():
-    sys.path.insert(0, str(SAMPLE))
-    yield importlib.import_module("history").History
-    sys.path.remove(str(SAMPLE))
-    for name in ("history", "meanings"):
-        sys.modules.pop(name, None)
 
 
 def both(folder: Path, history_of, steps, hold_seconds: float) -> tuple[dict, dict]:

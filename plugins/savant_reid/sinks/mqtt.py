@@ -126,7 +126,6 @@ class MqttSink:
                 log.warning("MQTT: a message of %d characters is too long, and refused", len(text))
             self._refused[kind] += 1
             return
-        # Half a surrogate pair, as a broken name leaves it, becomes a question mark.
         self._outbox.put(Waiting(kind, topic, utf8(text)))
         if not self._wake.is_set():
             self._wake.set()
