@@ -5,22 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 from kafka_wire import Reader, broker_running
 
 from savant_reid.cli import main
 
 MODULE = Path(__file__).parents[2] / "module" / "module.yml"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
-    from simulated_site.site import make_site
-    from simulated_site.write import write_site
-
-    folder = tmp_path_factory.mktemp("site")
-    return write_site(folder, make_site(5, cameras=2, people=4, seconds=5), processes=1).site
 
 
 def invoke(*args: str):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 from mqtt_broker import Subscriber, broker_running, needs_mosquitto, until
 
@@ -14,15 +13,6 @@ from savant_reid.sinks.mqtt_settings import PASSWORD_VARIABLE
 
 MODULE = Path(__file__).parents[2] / "module" / "module.yml"
 SECRET = "hunter2-in-the-clear"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
-    from simulated_site.site import make_site
-    from simulated_site.write import write_site
-
-    folder = tmp_path_factory.mktemp("site")
-    return write_site(folder, make_site(5, cameras=2, people=4, seconds=5), processes=1).site
 
 
 def invoke(*args: str):
