@@ -42,7 +42,7 @@ class EngineRun:
     """answers: one per row of the recording. seconds: inside `resolve`. sightings: rows. identities_held: at the end.
 
     us_per_sighting: of CPU time, all threads together; other work on the machine does not count. settled_us: the same
-    in the second half, when not everybody is new any more.
+    in the second half, when not everybody is new any more; settled_prototypes: held meanwhile, on average.
     worst_moment_s: the longest single call. peak_memory_mib: of the whole process, with the
     recording's own arrays. events: how many of each kind. accepted: embeddings taken as evidence.
     """
@@ -52,6 +52,7 @@ class EngineRun:
     sightings: int
     us_per_sighting: float
     settled_us: float
+    settled_prototypes: float
     worst_moment_s: float
     identities_held: int
     peak_memory_mib: float
@@ -76,7 +77,8 @@ def run_engine(
             gatherer.add(moment)
         start, cpu = time.perf_counter(), time.process_time()
         decisions = resolver.resolve(moment.sightings)
-        took.append(_Took(time.perf_counter() - start, time.process_time() - cpu, len(decisions)))
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
+        took.append(_Took(seconds, cpu_seconds, len(decisions), resolver.prototypes))
         said.add(decisions)
         events = resolver.take_events()
         history += [event for event in events if event.kind in (EventKind.MERGED, EventKind.SPLIT)]
@@ -85,12 +87,14 @@ def run_engine(
             peak_mib = max(peak_mib, resident_mib())
         if progress is not None:
             progress(moment)
+    settled = took[len(took) // 2 :]
     return EngineRun(
         answers=said.answers(history),
         seconds=sum(one.seconds for one in took),
         us_per_sighting=_us(took),
         sightings=said.rows,
-        settled_us=_us(took[len(took) // 2 :]),
+        settled_us=_us(settled),
+        settled_prototypes=sum(one.prototypes for one in settled) / max(len(settled), 1),
         worst_moment_s=max((one.seconds for one in took), default=0.0),
         identities_held=resolver.identities,
         peak_memory_mib=peak_mib,
@@ -101,11 +105,12 @@ def run_engine(
 
 
 class _Took(NamedTuple):
-    """One call of `resolve`: on the clock, of all threads, and how many rows."""
+    """One call of `resolve`: on the clock, of all threads, how many rows; and prototypes held afterwards."""
 
     seconds: float
     cpu_seconds: float
     rows: int
+    prototypes: int
 
 
 def _us(took: Sequence[_Took]) -> float:

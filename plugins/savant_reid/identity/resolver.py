@@ -355,6 +355,11 @@ class Resolver:
         return self._engine.gallery.size if self._engine else 0
 
     @property
+    def prototypes(self) -> int:
+        """How many embeddings are held for them."""
+        return int(self._engine.gallery.count.sum()) if self._engine else 0
+
+    @property
     def counts(self) -> Counter[str]:
         """Events by kind and decisions by state, since the start."""
         return self._ledger.counts
