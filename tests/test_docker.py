@@ -1,9 +1,8 @@
-"""Images, compose files and the dashboard, held together without Docker; with its tools where they are installed."""
+"""Images and compose files, held together without Docker; with its tools where they are installed."""
 
 from __future__ import annotations
 
 import fnmatch
-import functools
 import json
 import re
 import shutil
@@ -16,10 +15,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from savant_reid.__main__ import THREAD_SETTINGS
 from savant_reid.identity import search
-from savant_reid.monitoring.table import DEEPSTREAM_COUNTERS, LOCAL, exposed_names
-from savant_reid.pyfuncs.identify import Identify
-from savant_reid.sinks import kafka, mqtt, savant
 from savant_reid.site import load_site
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +25,6 @@ SAMPLE = ROOT / "samples" / "multi_rtsp"
 DOCKERFILES = sorted(DOCKER.glob("Dockerfile.*"))
 ON_GPU = sorted(DOCKER.glob("compose.*.yml"))
 COMPOSE = [*ON_GPU, SAMPLE / "docker-compose.cpu.yml"]
-DASHBOARD = json.loads((DOCKER / "grafana" / "dashboards" / "savant-reid.json").read_text())
 
 # Savant 0.5.0: docs/source/savant_101/10_adapters.rst, the adapters' own config modules, savant/config/default.yml.
 CAMERA = {"ZMQ_ENDPOINT", "SOURCE_ID", "RTSP_URI", "RTSP_TRANSPORT", "SYNC_OUTPUT", "BUFFER_LEN", "FFMPEG_TIMEOUT_MS"}
@@ -40,13 +36,6 @@ KAFKA_SINK = {
 }
 SAVANT = {"ZMQ_SRC_ENDPOINT", "ZMQ_SINK_ENDPOINT", "METRICS_PROVIDER", "METRICS_PROVIDER_PARAMS", "METRICS_TIME_PERIOD"}
 LATER_SAVANT = {"WEBSERVER_PORT"}
-# savant/metrics/prometheus.py; Prometheus adds _total to counters.
-SAVANT_METRICS = {
-    *("frame_counter_total", "object_counter_total", "stage_queue_length"),
-    *("stage_frame_counter_total", "stage_object_counter_total", "stage_batch_counter_total"),
-}
-# prometheus_client's ProcessCollector.
-PROCESS_METRICS = {"process_resident_memory_bytes"}
 
 
 def names(path: Path) -> str:
@@ -225,6 +214,16 @@ def test_variables_are_ones_that_somebody_reads(compose):
             assert ours <= module_reads
 
 
+def test_products_take_one_thread_in_the_container_too():
+    settings = dict(
+        pair
+        for word, rest in instructions(DOCKER / "Dockerfile.deepstream")
+        if word == "ENV"
+        for pair in re.findall(r"(\w+)=(\S+)", rest)
+    )
+    assert [settings.get(name) for name in THREAD_SETTINGS] == ["1"] * len(THREAD_SETTINGS)
+
+
 @pytest.mark.parametrize("compose", ON_GPU, ids=names)
 def test_cameras_are_those_of_the_site_and_of_the_sink(compose):
     found = services(compose)
@@ -272,7 +271,8 @@ def test_prometheus_finds_the_module_and_grafana_prometheus(compose):
     assert job["static_configs"] == [{"targets": [f"module:{port}"]}]
     [source] = yaml.safe_load((DOCKER / "grafana" / "datasources" / "prometheus.yml").read_text())["datasources"]
     assert source["url"] == "http://prometheus:9090"
-    assert {target["datasource"]["uid"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])} == {
+    dashboard = json.loads((DOCKER / "grafana" / "dashboards" / "savant-reid.json").read_text())
+    assert {target["datasource"]["uid"] for panel in dashboard["panels"] for target in panel.get("targets", [])} == {
         source["uid"]
     }
 
@@ -284,100 +284,6 @@ def test_every_variable_of_the_user_is_in_the_example():
     assert used == set(re.findall(r"^#?([A-Z0-9_]+)=", example, re.MULTILINE))
     demanded = set(re.findall(r"\$\{(\w+):\?", text))
     assert demanded == set(re.findall(r"^([A-Z0-9_]+)=", example, re.MULTILINE))
-
-
-WORDS = {
-    *("max", "sum", "rate", "increase", "and", "unless", "on", "ignoring", "histogram_quantile", "min_over_time"),
-    *("by", "without"),
-}
-FIGURES = {"reid_figure", "reid_camera_figure", "reid_sink_figure"}
-
-
-def panel_expressions() -> list[str]:
-    return [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
-
-
-def alerts() -> list[dict[str, Any]]:
-    [group] = yaml.safe_load((DOCKER / "alerts.yml").read_text())["groups"]
-    return group["rules"]
-
-
-def metrics_in(expression: str) -> set[str]:
-    """Names of metrics: what is no function, no label and no value."""
-    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|\b(by|without|on|ignoring) \([^)]*\)", " ", expression)
-    return set(re.findall(r"\b[a-z]\w+\b", bare)) - WORDS
-
-
-def test_the_dashboard_asks_for_metrics_that_exist():
-    asked = set().union(*map(metrics_in, panel_expressions()))
-    ours = exposed_names()
-    assert asked <= ours | SAVANT_METRICS | PROCESS_METRICS
-    # Of a histogram its buckets are enough; of stages only the time in each is drawn.
-    parts = {name for name in ours if name.endswith(("_sum", "_count"))}
-    assert asked >= ours - parts, "a metric of ours that nobody looks at"
-
-
-def test_alerts_ask_for_metrics_that_exist():
-    for alert in alerts():
-        assert metrics_in(alert["expr"]) <= exposed_names() | {"up"}, alert["alert"]
-        assert alert["labels"]["severity"] in ("page", "ticket")
-
-
-@pytest.mark.parametrize("expression", [*panel_expressions(), *(alert["expr"] for alert in alerts())])
-def test_labels_and_figures_that_are_asked_for_exist(expression: str):
-    rows = {**LOCAL, **DEEPSTREAM_COUNTERS}
-    known = {
-        "record_type",
-        "stage_name",
-        "instance",
-        "job",
-        "le",
-        *(label for row in rows.values() for label in row.labels),
-    }
-    grouped = ",".join(re.findall(r"\b(?:by|without|on|ignoring) \(([^)]*)\)", expression))
-    assert {label.strip() for label in grouped.split(",") if label.strip()} <= known
-    assert set(re.findall(r"(\w+)=~?\"", expression)) <= known
-    for metric, name in re.findall(r'(reid_\w*figure)\{name=~?"([^"]+)"', expression):
-        found = figure_names()[metric]
-        for part in [name] if "(" in name else name.split("|"):
-            assert any(re.fullmatch(part, one) for one in found), part
-
-
-@functools.cache
-def figure_names() -> dict[str, set[str]]:
-    """Of identify, from a site without anybody in it; and of the outputs."""
-    identify = Identify(site=str(DOCKER / "site" / "site.yml"), embedding_model="person_reid")
-    by_camera = identify.camera_figures()
-    assert set(by_camera) == set(load_site(DOCKER / "site" / "site.yml").cameras)
-    sinks = {"frames", "events", "refused", "overruns", *kafka.FIGURES, *mqtt.FIGURES, *savant.FIGURES}
-    return {
-        "reid_figure": set(identify.figures()),
-        "reid_camera_figure": set().union(*by_camera.values()),
-        "reid_sink_figure": sinks,
-    }
-
-
-@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
-def test_every_alert_and_every_metric_is_on_the_page(alert: dict[str, Any]):
-    page = (ROOT / "docs" / "operating.md").read_text()
-    assert f"`{alert['alert']}`" in page
-    assert {name for name in (*LOCAL, *DEEPSTREAM_COUNTERS) if f"`{name}`" not in page} == set()
-    assert {name for names in figure_names().values() for name in names if f"`{name}`" not in page} == set()
-
-
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["check", "config", str(DOCKER / "prometheus.yml")],
-        ["check", "rules", "--lint-fatal", str(DOCKER / "alerts.yml")],
-        ["test", "rules", str(ROOT / "tests" / "monitoring" / "alerts_test.yml")],
-    ],
-    ids=lambda command: " ".join(command[:2]),
-)
-def test_promtool_is_content(command: list[str]):
-    done = subprocess.run(["promtool", *command], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def compose_command() -> list[str] | None:
