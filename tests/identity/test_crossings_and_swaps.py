@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from savant_reid.identity.crossings import APART_NS, FORGET_NS, Crossings
+from savant_reid.identity.crossings import APART_NS, FORGET_NS, WAIT_NS, Crossings, close_together
 from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.overlaps import find_overlaps
 from savant_reid.identity.policy import Policy, Tuning
@@ -35,7 +35,7 @@ class Watch:
         ids = np.array([ord(name) for name in lefts], np.int64)
         batch = [replace(seen, boxes=boxes, track_ids=ids)]
         rows = self.live.observe(batch, [0], self.clock.read([(0, at_ns)]))
-        self.crossings.observe(rows, find_overlaps(rows.boxes, rows.frame_of))
+        self.crossings.observe(close_together(self.live, rows, find_overlaps(rows.boxes, rows.frame_of)))
 
     def of(self, name: str):
         return next(t for t in self.live if t.track_id == ord(name))
@@ -48,7 +48,7 @@ def test_a_crossing_lasts_from_the_first_to_the_last_overlap():
     [crossing] = watch.crossings
     assert (crossing.start_ns, crossing.last_ns, crossing.middle_ns) == (S // 5, 3 * S // 10, S // 4)
     assert (crossing.a, crossing.b) == (watch.of("a"), watch.of("b"))
-    assert watch.crossings.involves(watch.of("a"))
+    assert watch.crossings.involved() == {watch.of("a"), watch.of("b")}
 
 
 def test_it_is_over_when_they_have_been_apart_and_both_are_looked_at_once_more():
@@ -60,12 +60,13 @@ def test_it_is_over_when_they_have_been_apart_and_both_are_looked_at_once_more()
     [crossing] = watch.crossings.due(APART_NS + 1)
     assert watch.live.hungry_ns[[crossing.a.slot, crossing.b.slot]].tolist() == [0, 0]
     watch.live.hungry_ns[crossing.a.slot] = 9 * S
+    crossing.a.crops += 1
     assert watch.crossings.due(APART_NS + 2) == [crossing]
     assert watch.live.hungry_ns[crossing.a.slot] == 9 * S  # asked for once only
     watch.crossings.close(crossing)
     watch.crossings.close(crossing)
     assert list(watch.crossings) == []
-    assert not watch.crossings.involves(crossing.a)
+    assert watch.crossings.involved() == set()
 
 
 def test_who_meets_again_crosses_anew():
@@ -78,11 +79,24 @@ def test_who_meets_again_crosses_anew():
     assert again.start_ns == 2 * S
 
 
+def test_it_is_judged_again_when_there_is_more_to_go_by():
+    watch = Watch()
+    watch.see(0, a=100, b=110, c=400, d=410)
+    assert [crossing.serials for crossing in watch.crossings.due(S)] == [(1, 2), (3, 4)]
+    assert watch.crossings.due(S) == []
+    watch.of("b").crops += 1
+    assert [crossing.serials for crossing in watch.crossings.due(S)] == [(1, 2)]
+    watch.live.lose(watch.of("c"))
+    assert [crossing.serials for crossing in watch.crossings.due(S)] == [(3, 4)]
+    assert len(watch.crossings.due(WAIT_NS + 1)) == 2
+
+
 def test_what_nobody_judges_is_forgotten():
     watch = Watch()
     watch.see(0, a=100, b=110)
-    assert len(watch.crossings.due(FORGET_NS)) == 1
-    assert watch.crossings.due(FORGET_NS + 1) == []
+    watch.crossings.due(FORGET_NS)
+    assert len(list(watch.crossings)) == 1
+    watch.crossings.due(FORGET_NS + 1)
     assert list(watch.crossings) == []
 
 
@@ -100,7 +114,7 @@ def test_a_row_that_repeats_a_track_crosses_nobody():
     seen = sightings("door", 0, visits((0, "door", 0, 9), (0, "door", 0, 9)), None)
     twice = replace(seen, track_ids=np.array([7, 7]), boxes=np.array([[0, 0, 60, 180]] * 2, np.float32))
     rows = watch.live.observe([twice], [0], watch.clock.read([(0, 0)]))
-    watch.crossings.observe(rows, find_overlaps(rows.boxes, rows.frame_of))
+    watch.crossings.observe(close_together(watch.live, rows, find_overlaps(rows.boxes, rows.frame_of)))
     assert list(watch.crossings) == []
 
 

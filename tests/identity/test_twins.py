@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 import savant_reid.identity.twins as twins_module
+from savant_reid.identity.crossings import close_together
 from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.overlaps import find_overlaps
@@ -34,7 +35,7 @@ class Door:
         boxes = np.array([[left, 60, 60, 180] for left in lefts.values()], np.float32)
         batch = [replace(seen, boxes=boxes, track_ids=np.array([ord(name) for name in lefts], np.int64))]
         rows = self.live.observe(batch, [0], self.clock.read([(0, at_ns)]))
-        self.twins.observe(rows, find_overlaps(rows.boxes, rows.frame_of))
+        self.twins.observe(close_together(self.live, rows, find_overlaps(rows.boxes, rows.frame_of)))
 
     def track(self, name: str, person: int, global_id: int = 0):
         tracklet = next(t for t in self.live if t.track_id == ord(name))

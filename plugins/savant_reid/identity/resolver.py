@@ -15,7 +15,7 @@ from savant_reid.identity.by_hand import Hands
 from savant_reid.identity.constraints import Constraints
 from savant_reid.identity.course import Course, Listeners, OnEnd
 from savant_reid.identity.crops import Crops
-from savant_reid.identity.crossings import Crossings
+from savant_reid.identity.crossings import Crossings, close_together
 from savant_reid.identity.decider import Decider
 from savant_reid.identity.due import Due
 from savant_reid.identity.enrolment import Enrolment, Entry, enrol
@@ -203,8 +203,9 @@ class Resolver:
         """Who is back, who crosses whom, who is lost or gone."""
         self._course.welcome_back(seen)
         if self._tuning.swaps:
-            self._crossings.observe(seen, overlaps)
-            self._twins.observe(seen, overlaps)
+            together = close_together(self._live, seen, overlaps)
+            self._crossings.observe(together)
+            self._twins.observe(together)
         self._course.part(seen)
 
     def _reconsider(self, engine: _Engine) -> None:
