@@ -61,13 +61,15 @@ class SwapFinder:
         """Crossings over whose looks say that the two were exchanged."""
         due = self._crossings.due(now_ns)
         found: list[Swap] = []
+        exchanged: set[Tracklet] = set()
         for crossing, verdict in zip(due, self._judge(due, now_ns), strict=True):
-            if _busy(crossing, found):
-                crossing.judged = ()
+            if crossing.a in exchanged or crossing.b in exchanged:
+                crossing.judged = ()  # crops are no longer where they were
             elif verdict is not None:
                 self._crossings.close(crossing)
                 if verdict > 0.0:
                     found.append(Swap(crossing.a, crossing.b, crossing.middle_ns))
+                    exchanged |= {crossing.a, crossing.b}
         return found
 
     def cuts(self, learned: list[Tracklet]) -> list[Cut]:
@@ -137,8 +139,3 @@ class SwapFinder:
         at = np.flatnonzero(strange)
         since_ns = self._crops.times_ns[rows[at, None], place[at, None] - [1, 0]].sum(axis=1) // 2
         return [Cut(tracklets[i], since) for i, since in zip(at.tolist(), since_ns.tolist(), strict=True)]
-
-
-def _busy(crossing: Crossing, found: Sequence[Swap]) -> bool:
-    """One of the two has just been exchanged: its crops are no longer where they were."""
-    return any(t in (swap.a, swap.b) for swap in found for t in (crossing.a, crossing.b))
