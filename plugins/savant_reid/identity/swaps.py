@@ -75,9 +75,9 @@ class SwapFinder:
     def cuts(self, learned: list[Tracklet]) -> list[Cut]:
         """Tracklets whose latest crops are all of one stranger."""
         least, count = BEFORE + AFTER, self._crops.count
-        doubted = [tracklet for tracklet in learned if tracklet.doubts and count[tracklet.row] >= least]
-        involved = self._crossings.involved() if doubted else set()
-        return self._gone_over([tracklet for tracklet in doubted if tracklet not in involved])
+        cuts = self._gone_over([one for one in learned if one.doubts and count[one.row] >= least])
+        involved = self._crossings.involved() if cuts else set()
+        return [cut for cut in cuts if cut.tracklet not in involved]
 
     def _judge(self, crossings: Sequence[Crossing], now_ns: int) -> list[float | None]:
         """Log-odds that the two of each were exchanged, or None while it is too early to say."""
