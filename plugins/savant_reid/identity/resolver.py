@@ -47,6 +47,9 @@ from savant_reid.identity.twins import Twins
 from savant_reid.identity.types import Decision, IdentityEvent, Sightings
 from savant_reid.identity.voice import Voice
 
+# Second thoughts are had so often: a search for few costs about as much as one for many.
+RECONSIDER_NS = 500_000_000
+
 
 @dataclass(frozen=True)
 class _Engine:
@@ -125,6 +128,7 @@ class Resolver:
             self._embeddings.dimension = self._learned.dimension
         self._engine: _Engine | None = None
         self._areas: dict[int, float] = {}
+        self._reconsidered_ns = 0
 
     def resolve(self, batch: Sequence[Sightings]) -> list[Decision]:
         """One decision per row of the batch, frame after frame, row after row.
@@ -209,11 +213,14 @@ class Resolver:
         self._course.part(seen)
 
     def _reconsider(self, engine: _Engine) -> None:
-        """Have the identities of tracklets that were just lost been known under other names?"""
+        """Have the identities of tracklets that were lost lately been known under other names?"""
+        now_ns, thoughts = self._clock.now_ns, engine.second_thoughts
+        if now_ns - self._reconsidered_ns < RECONSIDER_NS:
+            return
+        self._reconsidered_ns = now_ns
         lost = self._course.take_lost()
         if not self._tuning.second_thoughts:
             return
-        now_ns, thoughts = self._clock.now_ns, engine.second_thoughts
         self._review.note(lost)
         due = self._review.due()
         for merge in chain(thoughts.about(lost, now_ns), thoughts.of(due, now_ns)):

@@ -89,7 +89,7 @@ class SecondThoughts:
         self._entry, self._hands, self._twins = entry, hands, twins
 
     def about(self, tracklets: Sequence[Tracklet], now_ns: int) -> Iterator[Merge]:
-        """The best merges of the identities of tracklets that were just lost, where any is clear.
+        """The best merges of the identities of tracklets that were lost lately, where any is clear.
 
         Each is weighed when it is asked for, with the one before carried out: two people who were here together may
         both look like a third.
