@@ -105,10 +105,12 @@ class SecondThoughts:
         if not known.any():
             return
         pairs = self._alike(np.array(global_ids, np.int64)[known], rows[known])
-        while len(pairs.asked) and (found := self._first_clear(pairs, now_ns)) is not None:
+        stays: dict[int, list[Stay]] = {}
+        while len(pairs.asked) and (found := self._first_clear(pairs, stays, now_ns)) is not None:
             asked, merge = found
             yield merge
             pairs = pairs.take(pairs.asked > asked)
+            stays.pop(merge.new, None)
 
     def _alike(self, global_ids: Int64s, rows: Int64s) -> _Pairs:
         """Each of these identities with those that look like it."""
@@ -123,18 +125,21 @@ class SecondThoughts:
         rank = np.arange(len(asked)) - np.searchsorted(asked, asked)
         return pairs.take((rank <= MOST_CANDIDATES) & (pairs.others != pairs.global_ids))
 
-    def _first_clear(self, pairs: _Pairs, now_ns: int) -> tuple[int, Merge] | None:
-        """The best merge of the first identity that has a clear one, and its number."""
+    def _first_clear(self, pairs: _Pairs, stays: dict[int, list[Stay]], now_ns: int) -> tuple[int, Merge] | None:
+        """The best merge of the first identity that has a clear one, and its number. stays: as far as they are known,
+        by identity."""
         rows = np.stack([self._gallery.rows_of(ids.tolist()) for ids in (pairs.global_ids, pairs.others)])
         nats = self._scores.nats(pairs.similarities, 2, *self._gallery.count[rows])
-        likely = np.flatnonzero((nats > LEAST_NATS) & (rows >= 0).all(axis=0))
-        ours, theirs = (self._presence.of(side, now_ns) for side in rows[:, likely])
-        found = zip(*(column.tolist() for column in (*pairs.take(likely), nats[likely])), ours, theirs, strict=True)
+        likely = (nats > LEAST_NATS) & (rows >= 0).all(axis=0)
+        pairs, nats = pairs.take(likely), nats[likely]
+        unknown = list({*pairs.global_ids.tolist(), *pairs.others.tolist()} - stays.keys())
+        stays.update(zip(unknown, self._presence.of(self._gallery.rows_of(unknown), now_ns), strict=True))
+        found = zip(*(column.tolist() for column in (*pairs, nats)), strict=True)
         for asked, ways in groupby(found, key=lambda way: way[0]):
             merges = [
                 self._weigh(a, b, look, against, now_ns)
-                for _, a, b, similarity, look, our, their in ways
-                if self._may_be(a, b, similarity) and (against := self._together(our, their)) is not None
+                for _, a, b, similarity, look in ways
+                if self._may_be(a, b, similarity) and (against := self._together(stays[a], stays[b])) is not None
             ]
             best = max(merges, key=lambda merge: merge.odds, default=None)
             if best is not None and best.odds > CLEAR_ODDS:
