@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from savant_reid.identity.crossings import APART_NS, FORGET_NS, WAIT_NS, Crossings, close_together
+import savant_reid.identity.crossings as crossings_module
+from savant_reid.identity.crossings import APART_NS, FORGET_NS, GAP_NS, WAIT_NS, Crossings, close_together
 from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.overlaps import find_overlaps
 from savant_reid.identity.policy import Policy, Tuning
@@ -98,6 +99,25 @@ def test_what_nobody_judges_is_forgotten():
     assert len(list(watch.crossings)) == 1
     watch.crossings.due(FORGET_NS + 1)
     assert list(watch.crossings) == []
+
+
+def test_for_how_long_two_lay_over_one_another(monkeypatch):
+    monkeypatch.setattr(crossings_module, "MOST_PAST", 1)
+    watch = Watch()
+    for step in range(6):
+        watch.see(step * S // 10, a=100, b=110, c=400, d=410)
+    a, b, c, d = (watch.of(name).serial for name in "abcd")
+    lain_ns = watch.crossings.lain_ns
+    assert lain_ns(a, b) == lain_ns(b, a) == lain_ns(c, d) == S // 2
+    assert lain_ns(a, c) == 0
+    first, second = watch.crossings.due(S)
+    assert lain_ns(a, b) == S // 2  # while it is not judged
+    watch.crossings.close(first)
+    assert lain_ns(a, b) == S // 2  # and afterwards
+    watch.crossings.close(second)
+    assert (lain_ns(a, b), lain_ns(c, d)) == (0, S // 2)  # the oldest pair goes
+    watch.see(2 * S, a=100, b=110, c=400, d=410)
+    assert (lain_ns(a, b), lain_ns(c, d)) == (0, S // 2 + GAP_NS)
 
 
 def test_when_both_tracks_have_ended_there_is_nothing_to_put_right():

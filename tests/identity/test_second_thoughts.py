@@ -190,7 +190,7 @@ def test_one_person_detected_twice_is_one():
     site.known(1, "a", 0, 10, X)
     site.known(2, "a", 4, 8, X)
     assert next(site.engine.second_thoughts.of([2], 40 * S), None) is None
-    site.core._twins._lain[1001, 1002] = 8 * S, 3 * S
+    site.core._crossings._past[1001, 1002] = 8 * S, 3 * S
     merge = next(site.engine.second_thoughts.of([2], 40 * S), None)
     assert (merge.old, merge.new) == (2, 1)
     assert merge.odds == pytest.approx(

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-import savant_reid.identity.twins as twins_module
 from savant_reid.identity.crossings import close_together
 from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.metric import Metric
@@ -72,18 +71,6 @@ def test_of_two_without_a_name_the_later_one_waits():
     door.see(0, a=100, b=110)
     a, b = door.track("a", 0), door.track("b", 0)
     assert (door.hides(a), door.hides(b)) == (False, True)
-
-
-def test_for_how_long_two_lay_over_one_another(monkeypatch):
-    door = Door()
-    for step in range(6):
-        door.see(step * S // 10, a=100, b=110, c=400)
-    a, b, c = (door.track(name, 0) for name in "abc")
-    assert door.twins.lain_ns(a.serial, b.serial) == door.twins.lain_ns(b.serial, a.serial) == S // 2
-    assert door.twins.lain_ns(a.serial, c.serial) == 0
-    monkeypatch.setattr(twins_module, "MOST_PAIRS", 1)
-    door.see(S, a=100, b=400, c=410)
-    assert door.twins.lain_ns(a.serial, b.serial) == 0  # the oldest pair goes
 
 
 def test_nothing_is_kept_of_who_has_parted_or_been_named():

@@ -27,21 +27,26 @@ WAIT_NS = 1_500_000_000
 SWAP_ODDS = math.log(0.04 / 0.96)
 # Crops asked for quickly once it is over.
 LOOKS_EVERY_NS = 200_000_000
+# Pairs whose time together is remembered afterwards; between two frames no more than this counts.
+MOST_PAST = 8192
+GAP_NS = 500_000_000
 # Two tracklets of which one lies over the other, the earlier one first, and when, site time.
 Together = tuple[Tracklet, Tracklet, int]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Crossing:
     """Two tracklets, the earlier one first, whose boxes lay over one another from start_ns to last_ns, site time.
 
-    judged: what there was to go by when it was last judged.
+    lain_ns: for how long, crossings before this one included as far as they are remembered. judged: what there was to
+    go by when it was last judged.
     """
 
     a: Tracklet
     b: Tracklet
     start_ns: int
     last_ns: int
+    lain_ns: int
     judged: tuple[int, ...] = ()
 
     @property
@@ -68,12 +73,16 @@ def close_together(live: LiveTracks, seen: Seen, overlaps: Overlaps) -> list[Tog
 
 
 class Crossings:
-    """Those going on and those over but not judged yet; forgotten after FORGET_NS, so their number is bounded."""
+    """Those going on and those over but not judged yet; forgotten after FORGET_NS, so their number is bounded.
+
+    Of MOST_PAST pairs that are done with, it is still known for how long they lay over one another.
+    """
 
     def __init__(self, live: LiveTracks) -> None:
         self._live = live
         self._going: dict[tuple[int, int], Crossing] = {}
         self._over: dict[tuple[int, int], Crossing] = {}
+        self._past: dict[tuple[int, int], tuple[int, int]] = {}  # last_ns and lain_ns, the oldest first
 
     def __iter__(self) -> Iterator[Crossing]:
         return iter([*self._going.values(), *self._over.values()])
@@ -84,9 +93,18 @@ class Crossings:
             serials = a.serial, b.serial
             crossing = self._going.get(serials)
             if crossing is None:
-                crossing = self._going[serials] = Crossing(a, b, now_ns, now_ns)
-                self._over.pop(serials, None)
+                if serials in self._over:
+                    self.close(self._over[serials])
+                last_ns, lain_ns = self._past.pop(serials, (now_ns, 0))
+                crossing = self._going[serials] = Crossing(a, b, now_ns, last_ns, lain_ns)
+            crossing.lain_ns += min(now_ns - crossing.last_ns, GAP_NS)
             crossing.last_ns = now_ns
+
+    def lain_ns(self, serial_a: int, serial_b: int) -> int:
+        """For how long two tracklets lay over one another, as far as it is remembered."""
+        serials = min(serial_a, serial_b), max(serial_a, serial_b)
+        crossing = self._going.get(serials) or self._over.get(serials)
+        return crossing.lain_ns if crossing is not None else self._past.get(serials, (0, 0))[1]
 
     def due(self, now_ns: int) -> list[Crossing]:
         """Those that are over and of which more is known than when they were judged last, in the order of their
@@ -96,19 +114,20 @@ class Crossings:
         for serials, crossing in self._over.items():
             a, b, since_ns = crossing.a, crossing.b, now_ns - crossing.last_ns
             if since_ns > FORGET_NS or (a.slot < 0 and b.slot < 0):
-                outdated.append(serials)
+                outdated.append(crossing)
                 continue
             known = a.crops, b.crops, a.lost, b.lost, since_ns > WAIT_NS
             if known != crossing.judged:
                 crossing.judged = known
                 due.append(serials)
-        for serials in outdated:
-            del self._over[serials]
+        for crossing in outdated:
+            self.close(crossing)
         return [self._over[serials] for serials in sorted(due)]
 
     def _end(self, now_ns: int) -> None:
         """Who has been apart for a while has crossed: both are looked at once more."""
-        ended = [one for one in self._going.items() if now_ns - one[1].last_ns > APART_NS]
+        apart_ns = now_ns - APART_NS
+        ended = [(serials, crossing) for serials, crossing in self._going.items() if crossing.last_ns < apart_ns]
         for serials, crossing in ended:
             self._over[serials] = self._going.pop(serials)
             for tracklet in (crossing.a, crossing.b):
@@ -116,8 +135,11 @@ class Crossings:
                     self._live.hungry_ns[tracklet.slot] = 0
 
     def close(self, crossing: Crossing) -> None:
-        """It has been judged."""
-        self._over.pop(crossing.serials, None)
+        """It has been judged, or never will be."""
+        if self._over.pop(crossing.serials, None) is not None:
+            self._past[crossing.serials] = crossing.last_ns, crossing.lain_ns
+            if len(self._past) > MOST_PAST:
+                del self._past[next(iter(self._past))]
 
     def involved(self) -> set[Tracklet]:
         """Those of whom a crossing has not been judged yet."""

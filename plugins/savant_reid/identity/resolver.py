@@ -195,7 +195,9 @@ class Resolver:
             Decider(finder, holders, topology, tuning, self._hands, acceptance),
             keeper,
             answers,
-            SecondThoughts(gallery, metric, scores, self.transits, topology, presence, entry, self._hands, self._twins),
+            SecondThoughts(
+                gallery, metric, scores, self.transits, topology, presence, entry, self._hands, self._crossings
+            ),
             LookBack(gallery, metric, scores, presence, len(topology.cameras)),
             HandWork(self._hands, answers, gallery, holders, live, self._ledger, topology, entry, self._course.renew),
             entry,

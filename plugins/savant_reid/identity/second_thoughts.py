@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.identity.by_hand import Hands
+from savant_reid.identity.crossings import Crossings
 from savant_reid.identity.enrolment import ELSEWHERE, Entry
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.lookup import SLACK_NS
@@ -27,7 +28,6 @@ from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.transits import Transits
-from savant_reid.identity.twins import Twins
 
 Int64s = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -82,11 +82,11 @@ class SecondThoughts:
         presence: Presence,
         entry: Entry,
         hands: Hands,
-        twins: Twins,
+        crossings: Crossings,
     ) -> None:
         self._gallery, self._metric, self._scores = gallery, metric, scores
         self._transits, self._topology, self._presence = transits, topology, presence
-        self._entry, self._hands, self._twins = entry, hands, twins
+        self._entry, self._hands, self._crossings = entry, hands, crossings
 
     def about(self, tracklets: Sequence[Tracklet], now_ns: int) -> Iterator[Merge]:
         """The best merges of the identities of tracklets that were lost lately, where any is clear.
@@ -181,7 +181,7 @@ class SecondThoughts:
                 if at_once_ns >= SLACK_NS and not self._topology.can_share(a.camera, b.camera):
                     return None
             else:
-                if at_once_ns - 2 * self._twins.lain_ns(a.serial, b.serial) > TOGETHER_NS:
+                if at_once_ns - 2 * self._crossings.lain_ns(a.serial, b.serial) > TOGETHER_NS:
                     return None
                 nats += TOGETHER_NATS
         return nats

@@ -20,9 +20,6 @@ from savant_reid.identity.tracklet import Tracklet
 
 # That two lay over one another still counts for so long afterwards.
 AFTERWARDS_NS = 1_000_000_000
-# Pairs whose time together is remembered; between two frames no more than this counts.
-MOST_PAIRS = 8192
-GAP_NS = 500_000_000
 # As alike as a track is to itself, in nats.
 TWIN_NATS = 2.0
 
@@ -33,26 +30,14 @@ class Twins:
     def __init__(self, live: LiveTracks) -> None:
         self._live = live
         self._beside: dict[Tracklet, dict[Tracklet, int]] = {}
-        self._lain: dict[tuple[int, int], tuple[int, int]] = {}  # serials to last_ns, total
 
     def observe(self, together: Iterable[Together]) -> None:
         """Take in who lies over whom in a batch's frames."""
         for a, b, now_ns in together:
-            self._count((a.serial, b.serial), now_ns)
             if not a.global_id:
                 self._beside.setdefault(a, {})[b] = now_ns
             if not b.global_id:
                 self._beside.setdefault(b, {})[a] = now_ns
-
-    def lain_ns(self, serial_a: int, serial_b: int) -> int:
-        """For how long two tracklets lay over one another, as far as it is remembered."""
-        return self._lain.get((min(serial_a, serial_b), max(serial_a, serial_b)), (0, 0))[1]
-
-    def _count(self, serials: tuple[int, int], now_ns: int) -> None:
-        last_ns, total_ns = self._lain.pop(serials, (now_ns, 0))
-        self._lain[serials] = now_ns, total_ns + min(now_ns - last_ns, GAP_NS)
-        if len(self._lain) > MOST_PAIRS:
-            del self._lain[next(iter(self._lain))]
 
     def hidden(self, tracklets: Iterable[Tracklet], metric: Metric, scores: ScoreModel) -> set[Tracklet]:
         """Those without an identity that may be another one on screen."""
