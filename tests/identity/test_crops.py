@@ -77,7 +77,7 @@ def test_only_the_crops_of_a_time_are_asked_for():
     rows = np.array([row, row, other])
     between = crops.between(rows, np.array([10, 30, 10]), np.array([20, 40, 20]))
     assert between.sum(axis=1).tolist() == [1, 0, 2]
-    np.testing.assert_allclose(crops.means_of(rows, between), [[0, 1], [0, 0], [0.75, 0.25]], atol=1e-6)
+    np.testing.assert_allclose(crops.means_of(rows, between[:, None])[:, 0], [[0, 1], [0, 0], [0.75, 0.25]], atol=1e-6)
     assert not crops.between(np.array([-1]), np.array([0]), np.array([40])).any()
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from savant_reid.identity.crossings import APART_NS, FORGET_NS, Crossings
+import savant_reid.identity.crossings as crossings_module
+from savant_reid.identity.crossings import APART_NS, FORGET_NS, GAP_NS, WAIT_NS, Crossings, close_together
 from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.overlaps import find_overlaps
 from savant_reid.identity.policy import Policy, Tuning
@@ -35,7 +36,7 @@ class Watch:
         ids = np.array([ord(name) for name in lefts], np.int64)
         batch = [replace(seen, boxes=boxes, track_ids=ids)]
         rows = self.live.observe(batch, [0], self.clock.read([(0, at_ns)]))
-        self.crossings.observe(rows, find_overlaps(rows.boxes, rows.frame_of))
+        self.crossings.observe(close_together(self.live, rows, find_overlaps(rows.boxes, rows.frame_of)))
 
     def of(self, name: str):
         return next(t for t in self.live if t.track_id == ord(name))
@@ -48,7 +49,7 @@ def test_a_crossing_lasts_from_the_first_to_the_last_overlap():
     [crossing] = watch.crossings
     assert (crossing.start_ns, crossing.last_ns, crossing.middle_ns) == (S // 5, 3 * S // 10, S // 4)
     assert (crossing.a, crossing.b) == (watch.of("a"), watch.of("b"))
-    assert watch.crossings.involves(watch.of("a"))
+    assert watch.crossings.involved() == {watch.of("a"), watch.of("b")}
 
 
 def test_it_is_over_when_they_have_been_apart_and_both_are_looked_at_once_more():
@@ -60,12 +61,13 @@ def test_it_is_over_when_they_have_been_apart_and_both_are_looked_at_once_more()
     [crossing] = watch.crossings.due(APART_NS + 1)
     assert watch.live.hungry_ns[[crossing.a.slot, crossing.b.slot]].tolist() == [0, 0]
     watch.live.hungry_ns[crossing.a.slot] = 9 * S
+    crossing.a.crops += 1
     assert watch.crossings.due(APART_NS + 2) == [crossing]
     assert watch.live.hungry_ns[crossing.a.slot] == 9 * S  # asked for once only
     watch.crossings.close(crossing)
     watch.crossings.close(crossing)
     assert list(watch.crossings) == []
-    assert not watch.crossings.involves(crossing.a)
+    assert watch.crossings.involved() == set()
 
 
 def test_who_meets_again_crosses_anew():
@@ -78,12 +80,44 @@ def test_who_meets_again_crosses_anew():
     assert again.start_ns == 2 * S
 
 
+def test_it_is_judged_again_when_there_is_more_to_go_by():
+    watch = Watch()
+    watch.see(0, a=100, b=110, c=400, d=410)
+    assert [crossing.serials for crossing in watch.crossings.due(S)] == [(1, 2), (3, 4)]
+    assert watch.crossings.due(S) == []
+    watch.of("b").crops += 1
+    assert [crossing.serials for crossing in watch.crossings.due(S)] == [(1, 2)]
+    watch.live.lose(watch.of("c"))
+    assert [crossing.serials for crossing in watch.crossings.due(S)] == [(3, 4)]
+    assert len(watch.crossings.due(WAIT_NS + 1)) == 2
+
+
 def test_what_nobody_judges_is_forgotten():
     watch = Watch()
     watch.see(0, a=100, b=110)
-    assert len(watch.crossings.due(FORGET_NS)) == 1
-    assert watch.crossings.due(FORGET_NS + 1) == []
+    watch.crossings.due(FORGET_NS)
+    assert len(list(watch.crossings)) == 1
+    watch.crossings.due(FORGET_NS + 1)
     assert list(watch.crossings) == []
+
+
+def test_for_how_long_two_lay_over_one_another(monkeypatch):
+    monkeypatch.setattr(crossings_module, "MOST_PAST", 1)
+    watch = Watch()
+    for step in range(6):
+        watch.see(step * S // 10, a=100, b=110, c=400, d=410)
+    a, b, c, d = (watch.of(name).serial for name in "abcd")
+    lain_ns = watch.crossings.lain_ns
+    assert lain_ns(a, b) == lain_ns(b, a) == lain_ns(c, d) == S // 2
+    assert lain_ns(a, c) == 0
+    first, second = watch.crossings.due(S)
+    assert lain_ns(a, b) == S // 2  # while it is not judged
+    watch.crossings.close(first)
+    assert lain_ns(a, b) == S // 2  # and afterwards
+    watch.crossings.close(second)
+    assert (lain_ns(a, b), lain_ns(c, d)) == (0, S // 2)  # the oldest pair goes
+    watch.see(2 * S, a=100, b=110, c=400, d=410)
+    assert (lain_ns(a, b), lain_ns(c, d)) == (0, S // 2 + GAP_NS)
 
 
 def test_when_both_tracks_have_ended_there_is_nothing_to_put_right():
@@ -100,7 +134,7 @@ def test_a_row_that_repeats_a_track_crosses_nobody():
     seen = sightings("door", 0, visits((0, "door", 0, 9), (0, "door", 0, 9)), None)
     twice = replace(seen, track_ids=np.array([7, 7]), boxes=np.array([[0, 0, 60, 180]] * 2, np.float32))
     rows = watch.live.observe([twice], [0], watch.clock.read([(0, 0)]))
-    watch.crossings.observe(rows, find_overlaps(rows.boxes, rows.frame_of))
+    watch.crossings.observe(close_together(watch.live, rows, find_overlaps(rows.boxes, rows.frame_of)))
     assert list(watch.crossings) == []
 
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from savant_reid.identity.aliases import MOST_ALIASES
+from savant_reid.identity.crossings import MOST_PAST
 from savant_reid.identity.metric import FOLD
 from savant_reid.identity.policy import Policy, Tuning
 from savant_reid.identity.resolver import Resolver
 from savant_reid.identity.topology import Topology
-from savant_reid.identity.twins import MOST_PAIRS
 from savant_reid.identity.types import Decision, EventKind, IdentityEvent, Sightings
 from tests.identity.scenes import DIMENSION, FRAME_NS, People, frames, walk_about
 
@@ -306,8 +306,8 @@ def room(path: str, capacity: int) -> int:
     """What has a bound of its own may grow up to it: lessons not yet put together, the search's pages, old ids."""
     if path.endswith(("_tracklets[]", "_residuals[]")):
         return FOLD * LONG
-    if "._twins._lain" in path:
-        return 4 * MOST_PAIRS
+    if "._crossings._past" in path:
+        return 4 * MOST_PAST
     if "_segments" in path:
         return 4 * capacity * (LONG if "vectors" in path else 1)
     return MOST_ALIASES if ".aliases" in path else 0

@@ -9,7 +9,7 @@ import pytest
 
 from savant_reid.identity.finder import HERE_RATE
 from savant_reid.identity.policy import Tuning
-from savant_reid.identity.second_thoughts import CLEAR_ODDS, TOGETHER_NATS
+from savant_reid.identity.second_thoughts import CLEAR_ODDS, TOGETHER_NATS, SecondThoughts
 from savant_reid.identity.types import EventKind
 from tests.identity.engines import S, Site
 
@@ -190,9 +190,21 @@ def test_one_person_detected_twice_is_one():
     site.known(1, "a", 0, 10, X)
     site.known(2, "a", 4, 8, X)
     assert next(site.engine.second_thoughts.of([2], 40 * S), None) is None
-    site.core._twins._lain[1001, 1002] = 8 * S, 3 * S
+    site.core._crossings._past[1001, 1002] = 8 * S, 3 * S
     merge = next(site.engine.second_thoughts.of([2], 40 * S), None)
     assert (merge.old, merge.new) == (2, 1)
     assert merge.odds == pytest.approx(
         merge.nats + math.log(HERE_RATE) - math.log(site.core.transits.newcomer_rate(0)) - TOGETHER_NATS
     )
+
+
+def test_they_are_had_twice_a_second_about_all_who_were_lost_since(monkeypatch):
+    site, asked = Site(), []
+    monkeypatch.setattr(SecondThoughts, "about", lambda _, lost, now_ns: iter(asked.append((now_ns, len(lost))) or ()))
+    site.core._course._lost = [site.appears("a", 1, 0.0, X)]
+    for tenth in range(1, 12):
+        if tenth == 7:
+            site.core._course._lost.append(site.appears("a", 2, 0.65, X))
+        site.core._clock.read([(0, tenth * S // 10)])
+        site.core._reconsider(site.engine)
+    assert asked == [(S // 2, 1), (S, 1)]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-import savant_reid.identity.twins as twins_module
+from savant_reid.identity.crossings import close_together
 from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.overlaps import find_overlaps
@@ -34,7 +34,7 @@ class Door:
         boxes = np.array([[left, 60, 60, 180] for left in lefts.values()], np.float32)
         batch = [replace(seen, boxes=boxes, track_ids=np.array([ord(name) for name in lefts], np.int64))]
         rows = self.live.observe(batch, [0], self.clock.read([(0, at_ns)]))
-        self.twins.observe(rows, find_overlaps(rows.boxes, rows.frame_of))
+        self.twins.observe(close_together(self.live, rows, find_overlaps(rows.boxes, rows.frame_of)))
 
     def track(self, name: str, person: int, global_id: int = 0):
         tracklet = next(t for t in self.live if t.track_id == ord(name))
@@ -71,18 +71,6 @@ def test_of_two_without_a_name_the_later_one_waits():
     door.see(0, a=100, b=110)
     a, b = door.track("a", 0), door.track("b", 0)
     assert (door.hides(a), door.hides(b)) == (False, True)
-
-
-def test_for_how_long_two_lay_over_one_another(monkeypatch):
-    door = Door()
-    for step in range(6):
-        door.see(step * S // 10, a=100, b=110, c=400)
-    a, b, c = (door.track(name, 0) for name in "abc")
-    assert door.twins.lain_ns(a.serial, b.serial) == door.twins.lain_ns(b.serial, a.serial) == S // 2
-    assert door.twins.lain_ns(a.serial, c.serial) == 0
-    monkeypatch.setattr(twins_module, "MOST_PAIRS", 1)
-    door.see(S, a=100, b=400, c=410)
-    assert door.twins.lain_ns(a.serial, b.serial) == 0  # the oldest pair goes
 
 
 def test_nothing_is_kept_of_who_has_parted_or_been_named():

@@ -69,15 +69,18 @@ class Crops:
             means = weighted_means(kept, vectors)
         return means
 
-    def between(self, rows: Rows, since_ns: Rows, until_ns: Rows) -> NDArray[np.bool_]:
-        """(b, per) which crops of each row (b,) are kept and have since < time <= until; none for the row -1."""
+    def between(self, rows: Rows, since_ns: Rows | int, until_ns: Rows | int) -> NDArray[np.bool_]:
+        """(…, per) which crops of each row (…) are kept and have since < time <= until; none for the row -1."""
         times = self.times_ns[rows]
-        kept = np.arange(self.per) < np.where(rows >= 0, self.count[rows], 0)[:, None]
-        return np.asarray(kept & (times > since_ns[:, None]) & (times <= until_ns[:, None]))
+        kept = np.arange(self.per) < np.where(rows >= 0, self.count[rows], 0)[..., None]
+        since_ns, until_ns = np.asarray(since_ns), np.asarray(until_ns)
+        return np.asarray(kept & (times > since_ns[..., None]) & (times <= until_ns[..., None]))
 
     def means_of(self, rows: Rows, which: NDArray[np.bool_]) -> Floats:
-        """(b, D) quality-weighted means of those crops (b, per) of each row; zero where there are none."""
-        return weighted_means(np.where(which, self.quality[rows], np.float32(0.0)), self.vectors[rows])
+        """(…, k, D) quality-weighted means of k choices (…, k, per) of crops of each row (…); zero for none."""
+        weights = np.where(which, self.quality[rows][..., None, :], np.float32(0.0))
+        total = np.maximum(weights.sum(axis=-1, keepdims=True), 1e-9)
+        return np.asarray(weights @ self.vectors[rows] / total, np.float32)
 
     def exchange_later(self, a: int, b: int, since_ns: int) -> None:
         """Two rows exchange their crops later than `since_ns`."""

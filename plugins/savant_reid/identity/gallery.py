@@ -8,7 +8,7 @@ zeroed: the system gives memory only for the rows that are ever used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class Gallery:
     Columns, by row: global_ids, created_ns, last_seen_ns, last_camera (of tracklets that have left), crops_seen: int64;
     birth_camera: where the first one began; confirmed: bool; count: prototypes kept. A prototype's source is the serial
     of the tracklet that gave it, 0 where several were merged to make room. Prototypes that somebody was enrolled with
-    come first, stay, and are at least half of the look.
+    come first, stay, and are at least half of the look. Places without a prototype are zero.
     """
 
     def __init__(self, capacity: int, prototypes: int, metric: Metric, search: Search) -> None:
@@ -68,7 +68,7 @@ class Gallery:
         """The row of an identity, or None if it is not (or no longer) here."""
         return self._row_of.get(global_id)
 
-    def rows_of(self, global_ids: Sequence[int]) -> Rows:
+    def rows_of(self, global_ids: Collection[int]) -> Rows:
         """(n,) rows of identities, -1 for those that are not here."""
         return np.fromiter(map(self._row_of.get, global_ids, [-1] * len(global_ids)), np.int64, len(global_ids))
 
@@ -110,25 +110,25 @@ class Gallery:
 
     def put(self, row: int, source: int, camera: int, raw: Floats, weight: float) -> None:
         """Keep what tracklet `source` looks like; raw: (D,) its robust mean, the camera's mean still in it."""
-        places = self._source[row, : self.count[row]]
-        at = int(np.argmax(places == source)) if (places == source).any() else int(self.count[row])
-        if at == self._vectors.shape[1]:
+        sources = self._source[row, : self.count[row]].tolist()
+        at = sources.index(source) if source in sources else len(sources)
+        if at == self.prototypes:
             at = self._merge_most_alike(row)
         self._vectors[row, at], self._weight[row, at] = raw, min(weight, MOST_WEIGHT)
         self._camera[row, at], self._source[row, at] = camera, source
-        self.count[row] = max(int(self.count[row]), at + 1)
+        if at == len(sources):
+            self.count[row] = at + 1
 
     def drop(self, row: int, source: int) -> None:
         """Remove what tracklet `source` gave (it goes on, or turned out to be somebody else)."""
-        n = int(self.count[row])
-        keep = np.flatnonzero(self._source[row, :n] != source)
-        if len(keep) == n:
+        sources = self._source[row, : self.count[row]].tolist()
+        if source not in sources:
             return
+        at, last = sources.index(source), len(sources) - 1
         for table in (self._vectors, self._weight, self._camera, self._source):
-            kept = table[row, keep].copy()
-            table[row, :n] = 0
-            table[row, : len(keep)] = kept
-        self.count[row] = len(keep)
+            table[row, at:last] = table[row, at + 1 : last + 1]
+            table[row, last] = 0
+        self.count[row] = last
 
     def take_from(self, row: int, other: int) -> None:
         """Fold the prototypes of `other` into `row` (a merge)."""
@@ -168,13 +168,13 @@ class Gallery:
 
     def centroids(self, rows: Rows) -> Floats:
         """(n, D) centred weighted means of the prototypes; zero where there are none."""
-        count = self.count[rows]
-        most = int(count.max(initial=0))  # most identities have few of the prototypes that there is room for
-        vectors = self._vectors[rows, :most] - self._metric.means[self._camera[rows, :most]]
-        weight = self._weight[rows] * (np.arange(self._vectors.shape[1]) < count[:, None])
-        enrolled = self._enrolled[rows][:, None]
+        most = int(self.count[rows].max(initial=0))  # most identities have few of the prototypes that there is room for
+        vectors = self._vectors[rows, :most]
+        vectors -= self._metric.means[self._camera[rows, :most]]
+        weight = self._weight[rows]
+        enrolled = self._enrolled[rows]
         if enrolled.any():
-            weight = half_for(weight, np.arange(weight.shape[1]) < enrolled)
+            weight = half_for(weight, np.arange(weight.shape[1]) < enrolled[:, None])
         return weighted_means(weight, vectors)
 
     def enrolled_centroids(self, rows: Rows) -> Floats:
@@ -194,14 +194,16 @@ class Gallery:
 
     def _show_all(self) -> None:
         """Bring the search up to date, by one product for all: some change several times before they are looked for."""
-        rows = np.array([self._row_of[global_id] for global_id in self._unshown], np.int64)
-        for global_id in self.global_ids[rows[self.count[rows] == 0]].tolist():
+        rows = self.rows_of(self._unshown)
+        shown = self.count[rows] > 0
+        for global_id in self.global_ids[rows[~shown]].tolist():
             self._search.remove(global_id)
-        rows = rows[self.count[rows] > 0]
+        rows = rows[shown]
         if len(rows):
             looks = self._metric.look(self.centroids(rows))
-            for row, look in zip(rows.tolist(), looks, strict=True):
-                self._search.replace(int(self.global_ids[row]), int(self.last_camera[row]), look[None])
+            owners, blocks = self.global_ids[rows].tolist(), self.last_camera[rows].tolist()
+            for owner, block, look in zip(owners, blocks, looks, strict=True):
+                self._search.replace(owner, block, look[None])
         self._unshown.clear()
 
     def look_again(self) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+WIDEST_PX = 2.0**18
+
 
 @dataclass(frozen=True)
 class Overlaps:
@@ -48,7 +50,8 @@ def find_overlaps(boxes: NDArray[np.float32], frame_of: NDArray[np.int64]) -> Ov
     """boxes: (n, 4) ltwh pixels; frame_of: (n,) boxes of different frames never meet."""
     left, top, width, height = boxes.astype(np.float64).T
     right, bottom = left + width, top + height
-    order = np.lexsort((left, frame_of))
+    # One key to sort by: in frames of any size that there is, left edges are less than WIDEST_PX from one another.
+    order = np.argsort(frame_of * (2.0 * WIDEST_PX) + np.clip(left, -WIDEST_PX, WIDEST_PX), kind="stable")
     frame, begin, end = frame_of[order], left[order], right[order]
     found: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
     active = np.arange(len(order))

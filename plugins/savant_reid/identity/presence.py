@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from savant_reid.identity.enrolment import Entry
 from savant_reid.identity.finder import HERE_RATE
 from savant_reid.identity.gallery import Gallery
@@ -13,7 +15,7 @@ from savant_reid.identity.holders import Holders
 from savant_reid.identity.lookup import SLACK_NS
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.transits import Transits
-from savant_reid.identity.visits import Visit
+from savant_reid.identity.visits import Rows, Visit
 
 # Somebody seen again in the middle of another's visits is as improbable as this many nats of rate.
 NEVER = -20.0
@@ -39,7 +41,7 @@ class Presence:
 
     def rate_log(self, row: int, camera: int, at_ns: int, now_ns: int) -> float:
         """Log rate of that identity turning up before that camera then."""
-        for stay in self.of(row, now_ns):
+        for stay in self.of([row], now_ns)[0]:
             here = stay.camera == camera or self._topology.can_share(stay.camera, camera)
             if here and stay.first_ns <= at_ns < stay.last_ns:
                 return math.log(HERE_RATE)
@@ -71,18 +73,24 @@ class Presence:
         return not any(
             min(stay.last_ns, visit.last_ns) > max(stay.first_ns, visit.first_ns)
             and not self._topology.can_share(stay.camera, visit.camera)
-            for stay in self.of(row, now_ns)
+            for stay in self.of([row], now_ns)[0]
         )
 
     def tracks(self, global_id: int) -> list[tuple[int, int]]:
         """(camera, track id) of all who carry this identity and may go on."""
         return [(holder.camera, holder.track_id) for holder in self._holders.of(global_id)]
 
-    def of(self, row: int, now_ns: int) -> list[Stay]:
-        """An identity's visits, those going on included."""
-        holders = self._holders.of(int(self._gallery.global_ids[row]))
-        live = [Stay(one.serial, one.camera, one.first_ns, now_ns) for one in holders if not one.lost]
-        return self._past(row) + live
+    def of(self, rows: Sequence[int] | Rows, now_ns: int) -> list[list[Stay]]:
+        """Visits of identities (n,), those going on included."""
+        visits = self._gallery.visits[rows]
+        which, at = np.nonzero(visits[:, :, 0])
+        found: list[list[Stay]] = [[] for _ in rows]
+        for one, visit in zip(which.tolist(), visits[which, at, :4].tolist(), strict=True):
+            found[one].append(Stay(*visit))
+        for stays, global_id in zip(found, self._gallery.global_ids[rows].tolist(), strict=True):
+            holders = self._holders.of(global_id)
+            stays += [Stay(one.serial, one.camera, one.first_ns, now_ns) for one in holders if not one.lost]
+        return found
 
     def _past(self, row: int) -> list[Stay]:
         return [Stay(*visit[:4]) for visit in self._gallery.visits[row].tolist() if visit[0]]

@@ -15,7 +15,7 @@ from savant_reid.identity.by_hand import Hands
 from savant_reid.identity.constraints import Constraints
 from savant_reid.identity.course import Course, Listeners, OnEnd
 from savant_reid.identity.crops import Crops
-from savant_reid.identity.crossings import Crossings
+from savant_reid.identity.crossings import Crossings, close_together
 from savant_reid.identity.decider import Decider
 from savant_reid.identity.due import Due
 from savant_reid.identity.enrolment import Enrolment, Entry, enrol
@@ -46,6 +46,9 @@ from savant_reid.identity.transits import Transits
 from savant_reid.identity.twins import Twins
 from savant_reid.identity.types import Decision, IdentityEvent, Sightings
 from savant_reid.identity.voice import Voice
+
+# Second thoughts are had so often: a search for few costs about as much as one for many.
+RECONSIDER_NS = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ class Resolver:
             self._embeddings.dimension = self._learned.dimension
         self._engine: _Engine | None = None
         self._areas: dict[int, float] = {}
+        self._reconsidered_ns = 0
 
     def resolve(self, batch: Sequence[Sightings]) -> list[Decision]:
         """One decision per row of the batch, frame after frame, row after row.
@@ -191,7 +195,9 @@ class Resolver:
             Decider(finder, holders, topology, tuning, self._hands, acceptance),
             keeper,
             answers,
-            SecondThoughts(gallery, metric, scores, self.transits, topology, presence, entry, self._hands, self._twins),
+            SecondThoughts(
+                gallery, metric, scores, self.transits, topology, presence, entry, self._hands, self._crossings
+            ),
             LookBack(gallery, metric, scores, presence, len(topology.cameras)),
             HandWork(self._hands, answers, gallery, holders, live, self._ledger, topology, entry, self._course.renew),
             entry,
@@ -203,16 +209,20 @@ class Resolver:
         """Who is back, who crosses whom, who is lost or gone."""
         self._course.welcome_back(seen)
         if self._tuning.swaps:
-            self._crossings.observe(seen, overlaps)
-            self._twins.observe(seen, overlaps)
+            together = close_together(self._live, seen, overlaps)
+            self._crossings.observe(together)
+            self._twins.observe(together)
         self._course.part(seen)
 
     def _reconsider(self, engine: _Engine) -> None:
-        """Have the identities of tracklets that were just lost been known under other names?"""
+        """Have the identities of tracklets that were lost lately been known under other names?"""
+        now_ns, thoughts = self._clock.now_ns, engine.second_thoughts
+        if now_ns - self._reconsidered_ns < RECONSIDER_NS:
+            return
+        self._reconsidered_ns = now_ns
         lost = self._course.take_lost()
         if not self._tuning.second_thoughts:
             return
-        now_ns, thoughts = self._clock.now_ns, engine.second_thoughts
         self._review.note(lost)
         due = self._review.due()
         for merge in chain(thoughts.about(lost, now_ns), thoughts.of(due, now_ns)):

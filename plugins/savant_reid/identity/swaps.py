@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from savant_reid.identity.breaks import most_different
+from savant_reid.identity.breaks import AFTER, BEFORE, most_different
 from savant_reid.identity.crops import Crops
 from savant_reid.identity.crossings import ENOUGH_CROPS, SWAP_ODDS, WAIT_NS, Crossing, Crossings
 from savant_reid.identity.metric import Metric
@@ -59,106 +59,83 @@ class SwapFinder:
 
     def swaps(self, now_ns: int) -> list[Swap]:
         """Crossings over whose looks say that the two were exchanged."""
-        known = [(crossing, _known(crossing, now_ns)) for crossing in self._crossings.due(now_ns)]
-        fresh = [(crossing, what) for crossing, what in known if what != crossing.judged]
-        fresh.sort(key=lambda one: one[0].serials)
+        due = self._crossings.due(now_ns)
         found: list[Swap] = []
-        for (crossing, what), verdict in zip(
-            fresh, self._judge([crossing for crossing, _ in fresh], now_ns), strict=True
-        ):
-            if _busy(crossing, found):
-                continue
-            crossing.judged = what
-            if verdict is None:
-                continue
-            self._crossings.close(crossing)
-            if verdict > 0.0:
-                found.append(Swap(crossing.a, crossing.b, crossing.middle_ns))
+        exchanged: set[Tracklet] = set()
+        for crossing, verdict in zip(due, self._judge(due, now_ns), strict=True):
+            if crossing.a in exchanged or crossing.b in exchanged:
+                crossing.judged = ()  # crops are no longer where they were
+            elif verdict is not None:
+                self._crossings.close(crossing)
+                if verdict > 0.0:
+                    found.append(Swap(crossing.a, crossing.b, crossing.middle_ns))
+                    exchanged |= {crossing.a, crossing.b}
         return found
 
     def cuts(self, learned: list[Tracklet]) -> list[Cut]:
         """Tracklets whose latest crops are all of one stranger."""
-        return [
-            Cut(tracklet, since_ns)
-            for tracklet in learned
-            if tracklet.doubts and not self._crossings.involves(tracklet)
-            for since_ns in self._stranger_since(tracklet)
-        ]
+        least, count = BEFORE + AFTER, self._crops.count
+        cuts = self._gone_over([one for one in learned if one.doubts and count[one.row] >= least])
+        involved = self._crossings.involved() if cuts else set()
+        return [cut for cut in cuts if cut.tracklet not in involved]
 
     def _judge(self, crossings: Sequence[Crossing], now_ns: int) -> list[float | None]:
         """Log-odds that the two of each were exchanged, or None while it is too early to say."""
         if not crossings:
             return []
-        sides = [tracklet for crossing in crossings for tracklet in (crossing.a, crossing.b)]
-        times_ns = np.array([(crossing.start_ns, crossing.last_ns) for crossing in crossings], np.int64)
-        start_ns, last_ns = np.repeat(times_ns, 2, axis=0).T
-        rows = np.array([tracklet.row for tracklet in sides], np.int64)
-        earlier = self._crops.between(rows, np.zeros_like(start_ns), start_ns)
-        later = self._crops.between(rows, last_ns, np.full_like(last_ns, FAR_FUTURE_NS))
-        crops = later.sum(axis=1).reshape(-1, 2)
-        waited = now_ns - times_ns[:, 1:] > WAIT_NS
-        gone = np.array([_gone(tracklet) for tracklet in sides]).reshape(-1, 2)
+        table = np.array([(c.a.row, c.b.row, c.a.lost, c.b.lost, c.start_ns, c.last_ns) for c in crossings], np.int64)
+        rows, gone, start_ns, last_ns = table[:, :2], table[:, 2:4] > 0, table[:, 4], table[:, 5]
+        earlier = self._crops.between(rows, 0, start_ns[:, None])
+        later = self._crops.between(rows, last_ns[:, None], FAR_FUTURE_NS)
+        crops = np.count_nonzero(later, axis=2)
+        waited = (now_ns - last_ns > WAIT_NS)[:, None]
         complete = ((crops >= ENOUGH_CROPS) | ((crops > 0) & waited) | gone).all(axis=1)
         # Nothing to compare with, now or later.
-        hopeless = (earlier.sum(axis=1).reshape(-1, 2) == 0).any(axis=1)
+        hopeless = (np.count_nonzero(earlier, axis=2) == 0).any(axis=1)
         seen, both = (crops > 0).any(axis=1), (crops > 0).all(axis=1)
         # Of most that just began to be seen again, nothing could be said whatever they look like.
         weighed = np.flatnonzero(((complete & seen) | both) & ~hopeless)
         nats = np.full(len(crossings), -np.inf)
         if len(weighed):
-            at = np.stack([2 * weighed, 2 * weighed + 1], axis=1)
-            cameras = np.array([[sides[one].camera for one in pair] for pair in at.tolist()], np.int64)
-            nats[weighed] = self._nats(rows[at], cameras, earlier[at], later[at])
+            cameras = np.array([crossings[at].a.camera for at in weighed.tolist()], np.int64)
+            nats[weighed] = self._nats(rows[weighed], cameras, earlier[weighed], later[weighed])
         ready = seen & (hopeless | complete | (both & (np.abs(nats) > CLEAR_NATS)))
         return [verdict if said else None for verdict, said in zip(nats.tolist(), ready.tolist(), strict=True)]
 
     def _nats(self, rows: Rows, cameras: Rows, earlier: Bools, later: Bools) -> NDArray[np.float64]:
         """(n,) log-odds that two sides, (n, 2) each, were exchanged, by their earlier and later crops (n, 2, per)."""
-        before, after = (self._looks(rows.ravel(), cameras.ravel(), which) for which in (earlier, later))
-        as_own, as_other = (
-            self._scores.nats(np.einsum("csd,csd->cs", after, which), self._scores.TRACK)
-            for which in (before, before[:, ::-1])
-        )
+        looks = self._looks(rows, cameras, np.stack([earlier, later], axis=2))
+        before, after = looks[:, :, 0], looks[:, :, 1]
+        alike = np.stack([np.einsum("csd,csd->cs", after, which) for which in (before, before[:, ::-1])])
+        as_own, as_other = self._scores.nats(alike, self._scores.TRACK)
         gains = np.where(later.any(axis=2), as_other - as_own, 0.0)
         return np.asarray(SWAP_ODDS + gains[:, 0] + gains[:, 1])
 
     def _looks(self, rows: Rows, cameras: Rows, which: Bools) -> Floats:
-        """(n, 2, D) what pairs of tracklets, (2 n,) one after the other, look like by these of their crops."""
-        which = which.reshape(len(rows), -1)
-        looks = np.zeros((len(rows), self._metric.dimension), np.float32)
-        some = which.any(axis=1)
-        means = self._crops.means_of(rows[some], which[some])
-        looks[some] = self._metric.look(self._metric.centred(cameras[some], means))
-        return looks.reshape(-1, 2, self._metric.dimension)
+        """(n, 2, k, D) what pairs of tracklets (n, 2) of cameras (n,) look like by these of their crops
+        (n, 2, k, per)."""
+        means = self._crops.means_of(rows, which)
+        looks = np.zeros_like(means)
+        some = which.any(axis=3)
+        looks[some] = self._metric.look(self._metric.centred(cameras[np.nonzero(some)[0]], means[some]))
+        return looks
 
-    def _stranger_since(self, tracklet: Tracklet) -> list[int]:
-        """When the track went over to somebody else, if its crops since then agree with one another."""
-        n = int(self._crops.count[tracklet.row])
-        looks = self._metric.look(
-            self._metric.centred(np.full(n, tracklet.camera), self._crops.vectors[tracklet.row, :n])
-        )
-        found = most_different(looks, self._crops.quality[tracklet.row, :n])
-        if found is None:
+    def _gone_over(self, tracklets: Sequence[Tracklet]) -> list[Cut]:
+        """Those of which all crops since some moment are of a stranger and agree with one another."""
+        if not tracklets:
             return []
-        across, earlier, later = (float(self._scores.nats(part, self._scores.TRACK).mean()) for part in found[1:])
-        place = found.place
-        least = STRANGE_NATS if place >= KNOWN_CROPS else CLEARLY_STRANGE_NATS
-        if across > least or min(earlier, later) < ALIKE_NATS:
-            return []
-        times = self._crops.times_ns[tracklet.row]
-        return [int(times[place - 1] + times[place]) // 2]
-
-
-def _known(crossing: Crossing, now_ns: int) -> tuple[int, ...]:
-    """What there is to go by; a crossing is judged again when this has changed."""
-    a, b = crossing.a, crossing.b
-    return a.crops, b.crops, now_ns - crossing.last_ns > WAIT_NS, _gone(a), _gone(b)
-
-
-def _gone(tracklet: Tracklet) -> bool:
-    return tracklet.slot < 0 or tracklet.lost
-
-
-def _busy(crossing: Crossing, found: Sequence[Swap]) -> bool:
-    """One of the two has just been exchanged: its crops are no longer where they were."""
-    return any(t in (swap.a, swap.b) for swap in found for t in (crossing.a, crossing.b))
+        rows, cameras = np.array([(tracklet.row, tracklet.camera) for tracklet in tracklets], np.int64).T
+        kept = np.arange(self._crops.per) < self._crops.count[rows][:, None]
+        of, crop = np.nonzero(kept)
+        looks = np.zeros((*kept.shape, self._metric.dimension), np.float32)
+        looks[of, crop] = self._metric.look(self._metric.centred(cameras[of], self._crops.vectors[rows[of], crop]))
+        place, *similarities = most_different(looks, np.where(kept, self._crops.quality[rows], np.float32(0.0)))
+        across, own = self._scores.nats(np.stack(similarities), self._scores.TRACK)
+        later = np.arange(self._crops.per) >= place[:, None]
+        least = np.where(place >= KNOWN_CROPS, STRANGE_NATS, CLEARLY_STRANGE_NATS)
+        strange = across.mean(axis=1, where=kept & later) <= least
+        for side in (~later, kept & later):
+            strange &= own.mean(axis=1, where=side) >= ALIKE_NATS
+        at = np.flatnonzero(strange)
+        since_ns = self._crops.times_ns[rows[at, None], place[at, None] - [1, 0]].sum(axis=1) // 2
+        return [Cut(tracklets[i], since) for i, since in zip(at.tolist(), since_ns.tolist(), strict=True)]

@@ -12,18 +12,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from savant_reid.identity.crossings import close_together
-from savant_reid.identity.live import LiveTracks, Seen
+from savant_reid.identity.crossings import Together
+from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.metric import Metric
-from savant_reid.identity.overlaps import Overlaps
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.tracklet import Tracklet
 
 # That two lay over one another still counts for so long afterwards.
 AFTERWARDS_NS = 1_000_000_000
-# Pairs whose time together is remembered; between two frames no more than this counts.
-MOST_PAIRS = 8192
-GAP_NS = 500_000_000
 # As alike as a track is to itself, in nats.
 TWIN_NATS = 2.0
 
@@ -34,26 +30,14 @@ class Twins:
     def __init__(self, live: LiveTracks) -> None:
         self._live = live
         self._beside: dict[Tracklet, dict[Tracklet, int]] = {}
-        self._lain: dict[tuple[int, int], tuple[int, int]] = {}  # serials to last_ns, total
 
-    def observe(self, seen: Seen, overlaps: Overlaps) -> None:
-        """Take in the overlaps of a batch's frames."""
-        for a, b, now_ns in close_together(self._live, seen, overlaps):
-            self._count(a, b, now_ns)
-            for one, other in ((a, b), (b, a)):
-                if not one.global_id:
-                    self._beside.setdefault(one, {})[other] = now_ns
-
-    def lain_ns(self, serial_a: int, serial_b: int) -> int:
-        """For how long two tracklets lay over one another, as far as it is remembered."""
-        return self._lain.get((min(serial_a, serial_b), max(serial_a, serial_b)), (0, 0))[1]
-
-    def _count(self, a: Tracklet, b: Tracklet, now_ns: int) -> None:
-        key = (min(a.serial, b.serial), max(a.serial, b.serial))
-        last_ns, total_ns = self._lain.pop(key, (now_ns, 0))
-        self._lain[key] = now_ns, total_ns + min(now_ns - last_ns, GAP_NS)
-        if len(self._lain) > MOST_PAIRS:
-            del self._lain[next(iter(self._lain))]
+    def observe(self, together: Iterable[Together]) -> None:
+        """Take in who lies over whom in a batch's frames."""
+        for a, b, now_ns in together:
+            if not a.global_id:
+                self._beside.setdefault(a, {})[b] = now_ns
+            if not b.global_id:
+                self._beside.setdefault(b, {})[a] = now_ns
 
     def hidden(self, tracklets: Iterable[Tracklet], metric: Metric, scores: ScoreModel) -> set[Tracklet]:
         """Those without an identity that may be another one on screen."""
