@@ -99,17 +99,16 @@ class Lessons:
 
     def _of_match(self, tracklet: Tracklet, row: int, probability: float) -> None:
         """What one person looks like twice: with all the crops of now, with one, and with two."""
-        theirs = self._gallery_looks([row])[0]
+        gallery, metric = self._gallery, self._metric
+        centroid = gallery.centroids(np.array([row]))[0]
+        camera, visits = int(gallery.last_camera[row]), int(gallery.count[row])
+        theirs = Look(centroid + metric.means[camera], camera)  # as if that camera had seen all of it
         n = int(self._crops.count[tracklet.row]) if tracklet.row >= 0 else 0
         for crops in sorted({1, 2, tracklet.crops} if n >= LEAST_CROPS else {tracklet.crops}):
             few = crops < tracklet.crops
             raw = self._crops.vectors[tracklet.row, :crops].mean(axis=0) if few else _mean(tracklet)
-            mine = Look(raw, tracklet.camera)
-            self._scores.learn_same(mine, theirs, probability, crops, int(self._gallery.count[row]))
-            if not few:
-                centred = self._metric.centred(np.array([mine.camera]), mine.raw[None])[0]
-                centroid = self._gallery.centroids(np.array([row]))[0]
-                self._metric.learn_match(centred, centroid, float(self._gallery.count[row]), probability)
+            self._scores.learn_same(Look(raw, tracklet.camera), theirs, probability, crops, visits)
+        metric.learn_match(_mean(tracklet) - metric.means[tracklet.camera], centroid, float(visits), probability)
 
     def _of_halves(self, tracklet: Tracklet) -> None:
         """A track is alike to itself: the earlier half of its crops against the later one."""
