@@ -306,6 +306,8 @@ def room(path: str, capacity: int) -> int:
     """What has a bound of its own may grow up to it: lessons not yet put together, the search's pages, old ids."""
     if path.endswith(("_tracklets[]", "_residuals[]")):
         return FOLD * LONG
+    if path.endswith(("_tracklets", "_residuals")):
+        return FOLD
     if "._twins._lain" in path:
         return 4 * MOST_PAIRS
     if "_segments" in path:
