@@ -23,8 +23,9 @@ from savant_reid.identity.types import Reason
 
 # Two boxes of one camera that overlap more than this may be one person detected twice: no proof of two people.
 SAME_PERSON_IOU = 0.3
-# Strangers compared with each tracklet.
+# Strangers compared with each tracklet, and tracklets compared with some in one moment: a few tell of all.
 STRANGERS = 4
+MOST_COMPARED = 8
 # Crops before a tracklet teaches anything.
 LEAST_CROPS = 3
 # A walk less probable teaches nothing.
@@ -57,7 +58,7 @@ class Lessons:
         known = [tracklet for tracklet in learned if tracklet.crops == LEAST_CROPS and tracklet.mean is not None]
         for tracklet in known:
             self._metric.learn_camera(tracklet.camera, _mean(tracklet))
-        self._of_strangers(known)
+        self._of_strangers(known[:MOST_COMPARED])
 
     def of(self, tracklet: Tracklet) -> None:
         """A tracklet is lost for the first time: what was decided about it teaches where and how people walk."""
