@@ -71,12 +71,12 @@ class Lessons:
         if 0 < tracklet.crops < LEAST_CROPS:
             self._metric.learn_camera(tracklet.camera, tracklet.mean)
         self._of_halves(tracklet)
-        walks = tracklet.considered.walks() if tracklet.considered is not None else ()
+        walks = tracklet.considered.walks(LEAST_SHARE) if tracklet.considered is not None else ()
         self._of_decision(walks)
         for walk in walks:
             if walk.arrival is None:
                 self._transits.newcomer(tracklet.camera, walk.probability)
-            elif walk.probability > LEAST_SHARE:
+            else:
                 self._of_walk(tracklet, walk, walk.arrival)
 
     def _of_decision(self, walks: Sequence[Walk]) -> None:
