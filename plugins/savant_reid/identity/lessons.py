@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import islice
 
 import numpy as np
@@ -117,9 +118,9 @@ class Lessons:
         if n < 2 * LEAST_CROPS - 2:
             return
         vectors = self._crops.vectors[tracklet.row, :n]
-        early, late = vectors[: n // 2].mean(axis=0), vectors[n // 2 :].mean(axis=0)
-        self._scores.learn_halves(Look(early, tracklet.camera), Look(late, tracklet.camera))
-        self._scores.learn_crop(Look(vectors[0], tracklet.camera), Look(vectors[1:].mean(axis=0), tracklet.camera))
+        early, late, others = (Look(raw, tracklet.camera) for raw in _parts(n) @ vectors)
+        self._scores.learn_halves(early, late)
+        self._scores.learn_crop(Look(vectors[0], tracklet.camera), others)
 
     def _of_strangers(self, tracklets: Sequence[Tracklet]) -> None:
         """People on screen at once, where no view is shared, are different people."""
@@ -180,6 +181,14 @@ class Lessons:
             return not self._topology.can_share(a.camera, b.camera)
         boxes = self._live.box
         return iou(boxes[a.slot].tolist(), boxes[b.slot].tolist()) <= SAME_PERSON_IOU
+
+
+@cache
+def _parts(n: int) -> Floats:
+    """(3, n) weights of n crops in the means of the earlier half, of the later one, and of all but the first."""
+    place, half = np.arange(n), n // 2
+    parts = np.stack([place < half, place >= half, place > 0]).astype(np.float32)
+    return np.asarray(parts / parts.sum(axis=1, keepdims=True))
 
 
 def _mean(tracklet: Tracklet) -> Floats:

@@ -104,7 +104,8 @@ class Metric:
         if not self._normalise:
             return
         fade = min(1.0, MEMORY / (self._counts[camera] + 1.0))
-        self._sums[camera] = (self._sums[camera] + raw) * fade
+        self._sums[camera] += raw
+        self._sums[camera] *= fade
         self._counts[camera] = (self._counts[camera] + 1.0) * fade
         self._watch(camera, raw)
         self._tracklets.append(raw - self.means[camera])
