@@ -304,8 +304,8 @@ def test_thousands_who_never_come_back_leave_nothing_behind(policy):
 
 def room(path: str, capacity: int) -> int:
     """What has a bound of its own may grow up to it: lessons not yet put together, the search's pages, old ids."""
-    if path.endswith(("_tracklets[]", "_residuals[]")):
-        return FOLD * LONG
+    if path.endswith(("_tracklets", "_residuals")):
+        return FOLD
     if "._crossings._past" in path:
         return 4 * MOST_PAST
     if "_segments" in path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from savant_reid.identity.by_hand import Hands
 from savant_reid.identity.constraints import BY_HAND
@@ -192,19 +192,20 @@ class Answers:
         if moved is not None:
             gallery.show(moved)
 
-    def share_crops(self, tracklet: Tracklet) -> None:
-        """Its crops count for its identity, which is confirmed by enough of them."""
-        row = self._gallery.row_of(tracklet.global_id) if tracklet.global_id else None
-        if row is None or tracklet.shared_crops == tracklet.crops:
-            return
+    def share_crops(self, tracklets: Iterable[Tracklet]) -> None:
+        """Their crops count for their identities until these are confirmed, which enough of them do."""
         gallery = self._gallery
-        gallery.crops_seen[row] += tracklet.crops - tracklet.shared_crops
-        tracklet.shared_crops = tracklet.crops
-        if not gallery.confirmed[row] and gallery.crops_seen[row] >= self._tuning.confirm_crops:
-            gallery.confirmed[row] = True
-            self._ledger.note(EventKind.CONFIRMED, tracklet.global_id, tracklet)
-            for holder in self._holders.of(tracklet.global_id):
-                holder.decision = None
+        for tracklet in tracklets:
+            row = gallery.row_of(tracklet.global_id)
+            if row is None or gallery.confirmed[row] or tracklet.shared_crops == tracklet.crops:
+                continue
+            gallery.crops_seen[row] += tracklet.crops - tracklet.shared_crops
+            tracklet.shared_crops = tracklet.crops
+            if gallery.crops_seen[row] >= self._tuning.confirm_crops:
+                gallery.confirmed[row] = True
+                self._ledger.note(EventKind.CONFIRMED, tracklet.global_id, tracklet)
+                for holder in self._holders.of(tracklet.global_id):
+                    holder.decision = None
 
     def lose(self, tracklet: Tracklet) -> None:
         """It is out of view: its look goes to the gallery, where others may claim its identity."""

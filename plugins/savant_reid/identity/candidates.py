@@ -58,10 +58,10 @@ class Considered(NamedTuple):
     last: int
     newcomer: float
 
-    def walks(self) -> tuple[Walk, ...]:
-        """Every explanation of where the tracklet came from."""
+    def walks(self, least: float = 0.0) -> tuple[Walk, ...]:
+        """Explanations of where the tracklet came from: those at least so probable, and that it is a newcomer."""
         columns = zip(*(column[self.first : self.last].tolist() for column in self.thoughts), strict=True)
-        known = (Walk(i, arrival(camera, gap_s), probability) for i, camera, gap_s, probability in columns)
+        known = (Walk(i, arrival(camera, gap_s), share) for i, camera, gap_s, share in columns if share >= least)
         return (*known, Walk(0, None, self.newcomer))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from itertools import combinations
 
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
@@ -71,5 +72,6 @@ class Holders:
         """The visible holders of identities that are in two places which share no view."""
         for holders in self._several.values():
             seen = [t for t in holders if not t.lost]
-            if any(not self._topology.can_share(a.camera, b.camera) for i, a in enumerate(seen) for b in seen[:i]):
+            pairs = combinations(seen, 2)
+            if len(seen) > 1 and any(not self._topology.can_share(a.camera, b.camera) for a, b in pairs):
                 yield seen

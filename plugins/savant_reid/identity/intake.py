@@ -15,7 +15,7 @@ from savant_reid.identity.metric import Metric
 from savant_reid.identity.overlaps import Overlaps
 from savant_reid.identity.policy import Tuning
 from savant_reid.identity.quality import crop_qualities
-from savant_reid.identity.schedule import wait_s
+from savant_reid.identity.schedule import MOST_DOUBLINGS, wait_s
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.types import Sightings
@@ -102,6 +102,8 @@ class Intake:
     ) -> None:
         self._live, self._crops, self._metric, self._scores = live, crops, metric, scores
         self._tuning, self._embeddings = tuning, embeddings
+        waits_s = [wait_s(taken, tuning.crop_every_s, tuning.crop_most_s) for taken in range(2 * MOST_DOUBLINGS + 1)]
+        self._waits_ns = np.array([int(one_s * 0.9e9) for one_s in waits_s], np.int64)  # by crops taken
 
     def take(
         self, batch: Sequence[Sightings], seen: Seen, overlaps: Overlaps, rows: Rows, vectors: Floats
@@ -128,20 +130,20 @@ class Intake:
     def _add(self, slots: Rows, vectors: Floats, quality: Floats, at_ns: Rows) -> list[Tracklet]:
         tracklets = [t for t in (self._live.tracklets[slot] for slot in slots.tolist()) if t is not None]
         self._embeddings.accepted += len(tracklets)
+        crops = np.array([tracklet.crops for tracklet in tracklets], np.int64)
+        if len(begun := np.flatnonzero(crops > 0)):
+            known = [tracklets[i] for i in begun.tolist()]
+            self._compare(known, crops[begun], vectors[begun], quality[begun])
         for tracklet in tracklets:
             if tracklet.row < 0:
                 tracklet.row = self._crops.take_row()
-        self._watch_for_strangers(tracklets, vectors, quality)
-        self._teach(tracklets, vectors)
-        crop_rows = np.array([t.row for t in tracklets], np.int64)
-        self._crops.add(crop_rows, vectors, quality, at_ns)
+        self._crops.add(np.array([t.row for t in tracklets], np.int64), vectors, quality, at_ns)
         self.look_again(tracklets)
-        every, most = self._tuning.crop_every_s, self._tuning.crop_most_s
-        for tracklet, now_ns in zip(tracklets, at_ns.tolist(), strict=True):
-            wait_ns = int(wait_s(tracklet.crops, every, most) * 0.9e9)
-            # After a crossing the next look is wanted soon as well.
-            asked_for = self._live.hungry_ns[tracklet.slot] == 0 or tracklet.strangers
-            self._live.hungry_ns[tracklet.slot] = now_ns + (LOOKS_EVERY_NS if asked_for else wait_ns)
+        # After a crossing the next look is wanted soon as well.
+        asked_for = (self._live.hungry_ns[slots] == 0) | np.array([t.strangers > 0 for t in tracklets])
+        waits_ns = np.where(asked_for, LOOKS_EVERY_NS, self._waits_ns.take(crops, mode="clip"))
+        self._live.hungry_ns[slots] = at_ns + waits_ns
+        for tracklet in tracklets:
             tracklet.crops += 1
         return tracklets
 
@@ -153,28 +155,22 @@ class Intake:
         for tracklet, mean in zip(tracklets, means, strict=True):
             tracklet.mean = mean
 
-    def _teach(self, tracklets: Sequence[Tracklet], vectors: Floats) -> None:
-        """How a crop differs from those before it on its track, where nobody else seems to be in the picture."""
-        calm = [
-            (vector - tracklet.mean) * (tracklet.crops / (tracklet.crops + 1.0)) ** 0.5
-            for tracklet, vector in zip(tracklets, vectors, strict=True)
-            if tracklet.mean is not None
-            and 1 <= tracklet.crops < self._tuning.crops
-            and not (tracklet.strangers or tracklet.doubts)
-        ]
-        if calm:
-            self._metric.learn_crops(np.stack(calm).astype(np.float32))
+    def _compare(self, tracklets: Sequence[Tracklet], crops: Rows, vectors: Floats, quality: Floats) -> None:
+        """New crops (n, D) against the looks of their tracklets, which have so many crops (n,)."""
+        means = np.stack([mean for t in tracklets if (mean := t.mean) is not None])
+        if len(known := np.flatnonzero((crops >= KNOWN_CROPS) & (quality >= STRANGER_QUALITY))):
+            self._watch_for_strangers([tracklets[i] for i in known.tolist()], means[known], vectors[known])
+        # How a crop differs from those before it teaches where nobody else seems to be in the picture.
+        doubtful = np.array([t.strangers > 0 or t.doubts > 0 for t in tracklets])
+        if len(calm := np.flatnonzero((crops < self._tuning.crops) & ~doubtful)):
+            scale = np.sqrt(crops[calm] / (crops[calm] + 1.0)).astype(np.float32)
+            self._metric.learn_crops((vectors[calm] - means[calm]) * scale[:, None])
 
-    def _watch_for_strangers(self, tracklets: Sequence[Tracklet], vectors: Floats, quality: Floats) -> None:
+    def _watch_for_strangers(self, tracklets: Sequence[Tracklet], means: Floats, vectors: Floats) -> None:
         """Count crops in a row that look like somebody else than their track did."""
-        known = [i for i, t in enumerate(tracklets) if t.crops >= KNOWN_CROPS and quality[i] >= STRANGER_QUALITY]
-        if not known:
-            return
-        cameras = np.array([tracklets[i].camera for i in known], np.int64)
-        means = np.stack([mean for i in known if (mean := tracklets[i].mean) is not None])
-        before = self._metric.look(self._metric.centred(cameras, means))
-        now = self._metric.look(self._metric.centred(cameras, vectors[known]))
+        cameras = np.array([tracklet.camera for tracklet in tracklets], np.int64)
+        before, now = (self._metric.look(self._metric.centred(cameras, raw)) for raw in (means, vectors))
         nats = self._scores.nats(np.einsum("nd,nd->n", before, now), self._scores.TRACK).tolist()
-        for i, value in zip(known, nats, strict=True):
-            tracklets[i].strangers = tracklets[i].strangers + 1 if value < STRANGE_NATS else 0
-            tracklets[i].doubts = DOUBTED if value < DOUBT_NATS else max(0, tracklets[i].doubts - 1)
+        for tracklet, value in zip(tracklets, nats, strict=True):
+            tracklet.strangers = tracklet.strangers + 1 if value < STRANGE_NATS else 0
+            tracklet.doubts = DOUBTED if value < DOUBT_NATS else max(0, tracklet.doubts - 1)

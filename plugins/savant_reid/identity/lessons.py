@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import islice
 
 import numpy as np
@@ -23,8 +24,9 @@ from savant_reid.identity.types import Reason
 
 # Two boxes of one camera that overlap more than this may be one person detected twice: no proof of two people.
 SAME_PERSON_IOU = 0.3
-# Strangers compared with each tracklet.
+# Strangers compared with each tracklet, and tracklets compared with some in one moment: a few tell of all.
 STRANGERS = 4
+MOST_COMPARED = 8
 # Crops before a tracklet teaches anything.
 LEAST_CROPS = 3
 # A walk less probable teaches nothing.
@@ -57,7 +59,7 @@ class Lessons:
         known = [tracklet for tracklet in learned if tracklet.crops == LEAST_CROPS and tracklet.mean is not None]
         for tracklet in known:
             self._metric.learn_camera(tracklet.camera, _mean(tracklet))
-        self._of_strangers(known)
+        self._of_strangers(known[:MOST_COMPARED])
 
     def of(self, tracklet: Tracklet) -> None:
         """A tracklet is lost for the first time: what was decided about it teaches where and how people walk."""
@@ -70,12 +72,12 @@ class Lessons:
         if 0 < tracklet.crops < LEAST_CROPS:
             self._metric.learn_camera(tracklet.camera, tracklet.mean)
         self._of_halves(tracklet)
-        walks = tracklet.considered.walks() if tracklet.considered is not None else ()
+        walks = tracklet.considered.walks(LEAST_SHARE) if tracklet.considered is not None else ()
         self._of_decision(walks)
         for walk in walks:
             if walk.arrival is None:
                 self._transits.newcomer(tracklet.camera, walk.probability)
-            elif walk.probability > LEAST_SHARE:
+            else:
                 self._of_walk(tracklet, walk, walk.arrival)
 
     def _of_decision(self, walks: Sequence[Walk]) -> None:
@@ -99,17 +101,16 @@ class Lessons:
 
     def _of_match(self, tracklet: Tracklet, row: int, probability: float) -> None:
         """What one person looks like twice: with all the crops of now, with one, and with two."""
-        theirs = self._gallery_looks([row])[0]
+        gallery, metric = self._gallery, self._metric
+        centroid = gallery.centroids(np.array([row]))[0]
+        camera, visits = int(gallery.last_camera[row]), int(gallery.count[row])
+        theirs = Look(centroid + metric.means[camera], camera)  # as if that camera had seen all of it
         n = int(self._crops.count[tracklet.row]) if tracklet.row >= 0 else 0
         for crops in sorted({1, 2, tracklet.crops} if n >= LEAST_CROPS else {tracklet.crops}):
             few = crops < tracklet.crops
             raw = self._crops.vectors[tracklet.row, :crops].mean(axis=0) if few else _mean(tracklet)
-            mine = Look(raw, tracklet.camera)
-            self._scores.learn_same(mine, theirs, probability, crops, int(self._gallery.count[row]))
-            if not few:
-                centred = self._metric.centred(np.array([mine.camera]), mine.raw[None])[0]
-                centroid = self._gallery.centroids(np.array([row]))[0]
-                self._metric.learn_match(centred, centroid, float(self._gallery.count[row]), probability)
+            self._scores.learn_same(Look(raw, tracklet.camera), theirs, probability, crops, visits)
+        metric.learn_match(_mean(tracklet) - metric.means[tracklet.camera], centroid, float(visits), probability)
 
     def _of_halves(self, tracklet: Tracklet) -> None:
         """A track is alike to itself: the earlier half of its crops against the later one."""
@@ -117,9 +118,9 @@ class Lessons:
         if n < 2 * LEAST_CROPS - 2:
             return
         vectors = self._crops.vectors[tracklet.row, :n]
-        early, late = vectors[: n // 2].mean(axis=0), vectors[n // 2 :].mean(axis=0)
-        self._scores.learn_halves(Look(early, tracklet.camera), Look(late, tracklet.camera))
-        self._scores.learn_crop(Look(vectors[0], tracklet.camera), Look(vectors[1:].mean(axis=0), tracklet.camera))
+        early, late, others = (Look(raw, tracklet.camera) for raw in _parts(n) @ vectors)
+        self._scores.learn_halves(early, late)
+        self._scores.learn_crop(Look(vectors[0], tracklet.camera), others)
 
     def _of_strangers(self, tracklets: Sequence[Tracklet]) -> None:
         """People on screen at once, where no view is shared, are different people."""
@@ -180,6 +181,14 @@ class Lessons:
             return not self._topology.can_share(a.camera, b.camera)
         boxes = self._live.box
         return iou(boxes[a.slot].tolist(), boxes[b.slot].tolist()) <= SAME_PERSON_IOU
+
+
+@cache
+def _parts(n: int) -> Floats:
+    """(3, n) weights of n crops in the means of the earlier half, of the later one, and of all but the first."""
+    place, half = np.arange(n), n // 2
+    parts = np.stack([place < half, place >= half, place > 0]).astype(np.float32)
+    return np.asarray(parts / parts.sum(axis=1, keepdims=True))
 
 
 def _mean(tracklet: Tracklet) -> Floats:

@@ -30,7 +30,8 @@ SITE_PRIOR = 4.0
 CAMERA_PRIOR = 8.0
 # Old light fades: the mean follows about the last so many tracklets of a camera.
 MEMORY = 500.0
-# The lessons are put to use again when this much more has been seen; each time the whole gallery is seen anew.
+# The lessons are put to use again when they are so many times what they were, or what is remembered of them: each time
+# the whole gallery is seen anew.
 GROWTH = 1.3
 # Matches that the prior is worth, people that its own prior (how crops differ) is worth, and crops that the prior of
 # this ("all directions alike") is worth: multiples of the dimension ...
@@ -45,7 +46,7 @@ WITHIN_SHARE = 0.33
 RIDGE = 0.5
 # Old matches fade after about so many, as a multiple of the dimension.
 WITHIN_MEMORY = 20.0
-FOLD = 64
+FOLD = 256
 # A camera drifts when the mean of its last tracklets is so many times further from the long mean than chance has it.
 RECENT = 32
 DRIFT = 4.0
@@ -103,7 +104,8 @@ class Metric:
         if not self._normalise:
             return
         fade = min(1.0, MEMORY / (self._counts[camera] + 1.0))
-        self._sums[camera] = (self._sums[camera] + raw) * fade
+        self._sums[camera] += raw
+        self._sums[camera] *= fade
         self._counts[camera] = (self._counts[camera] + 1.0) * fade
         self._watch(camera, raw)
         self._tracklets.append(raw - self.means[camera])
@@ -134,7 +136,7 @@ class Metric:
         """Put to use what has been learned, if it is time; True if anything changed. people: known by now."""
         if self._seen < self._due:
             return False
-        self._due = min(self._seen * GROWTH + 1.0, self._seen + MEMORY)
+        self._due = self._seen + (GROWTH - 1.0) * min(self._seen, MEMORY * len(self._counts)) + 1.0
         site = self._sums.sum(axis=0) / (self._counts.sum() + SITE_PRIOR)
         counts = self._counts[:, None]
         means = (self._sums + CAMERA_PRIOR * site) / (counts + CAMERA_PRIOR)

@@ -66,8 +66,8 @@ class Pairs:
         """Work out the similarities of pairs that are new: all at once, which costs a fraction."""
         metric, at = self._metric, np.array(self._fresh, np.int64)
         if len(at):
-            looks = [metric.look(metric.centred(self._camera[side, at], self._raw[side, at])) for side in (0, 1)]
-            self.similarity[at] = np.einsum("nd,nd->n", *looks)
+            centred = metric.centred(self._camera[:, at].ravel(), self._raw[:, at].reshape(-1, metric.dimension))
+            self.similarity[at] = np.einsum("nd,nd->n", *np.split(metric.look(centred), 2))
         self._fresh = []
 
     def moments(

@@ -249,8 +249,7 @@ class Resolver:
             engine.scores.follow()
         else:
             engine.scores.refit_if_due()
-        for tracklet in learned:
-            engine.answers.share_crops(tracklet)
+        engine.answers.share_crops(learned)
 
     def _decide(self, engine: _Engine, seen: Seen) -> None:
         asking = self._due.of(seen)
@@ -260,8 +259,7 @@ class Resolver:
         if not due:
             return
         engine.answers.apply(engine.decider.decide(due, self._areas), self._clock.now_ns)
-        for tracklet in due:
-            engine.answers.share_crops(tracklet)
+        engine.answers.share_crops(due)
 
     def take_events(self) -> list[IdentityEvent]:
         """Events since the last call, in the order in which they happened."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from savant_reid.identity.learned import Moments
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.pairs import Look, Pairs
-from savant_reid.identity.sharpness import RATIO, STEPS, gain, spread_of, step_of
+from savant_reid.identity.sharpness import MOST_VISITS, RATIO, STEPS, VISITS, gain, spread_of, step_of
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -139,16 +139,15 @@ class ScoreModel:
         bucket: of all, or an array that is broadcast with the similarities. visits, others: that the one and the other
         side are means of.
         """
-        at = np.clip((similarities + np.float32(1.0)) / STEP + 0.5, 0, len(GRID) - 1).astype(np.int64)
-        return np.asarray(self._nats[bucket, step_of(gain(visits, others, self.same.spread)), at])
+        at = np.minimum(np.maximum((similarities + np.float32(1.0)) / STEP + 0.5, 0), len(GRID) - 1).astype(np.int64)
+        step = self._steps[np.minimum(visits, MOST_VISITS), np.minimum(others, MOST_VISITS)]
+        return np.asarray(self._nats.take((bucket * STEPS + step) * len(GRID) + at))
 
     def least_similarities(self, nats: float) -> Floats:
         """(3,) by bucket: no similarity below it says more than `nats`, whatever the sides are means of."""
-        first = [
-            min(np.searchsorted(table, nats, side="right") for table in steps) for steps in self._nats[: self.TRACK]
-        ]
+        first = (self._nats[: self.TRACK] <= nats).sum(axis=2).min(axis=1)
         # One place of the grid to spare, for rounding.
-        return np.array([(at - 1) * STEP - 1.0 if at else -np.inf for at in first], np.float32)
+        return np.where(first > 0, (first - 1) * STEP - 1.0, -np.inf).astype(np.float32)
 
     def refit(self) -> None:
         self._fresh = 0
@@ -160,6 +159,7 @@ class ScoreModel:
         different = _normal(GRID, mean, std)
         way = max(self.halves.moments(HALVES_MEAN, HALVES_STD)[0] - mean, 2.0 * std)
         self.same.spread = spread_of(self.same_moments[-1][0] or MEETS[-1] * way)
+        self._steps = step_of(gain(VISITS[:, None], VISITS, self.same.spread))
         for bucket, share in enumerate(MEETS):
             own, spread = self.same.moments(mean + share * way, SPREADS * way, bucket, SAME_PRIOR)
             own = max(own, mean + max(LEAST_DISTANCE * std, LEAST_MEET * way))

@@ -21,6 +21,9 @@ SPREADS = (0.2, 2.5)
 # Tables are kept for so many steps of this ratio: up to (1 + 2.5) from one visit each to very many.
 RATIO = 1.1
 STEPS = 14
+# Means of more visits than this are no sharper, by a step.
+MOST_VISITS = 32
+VISITS = np.arange(MOST_VISITS + 1)
 
 
 def spread_of(similarity: float) -> float:
