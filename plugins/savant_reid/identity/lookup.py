@@ -23,7 +23,7 @@ SLACK_NS = 300_000_000
 PER_CAMERA = 4
 # Only so many identities per tracklet are looked at closely; a look worth less than this is not looked at.
 MOST_CANDIDATES = 12
-LEAST_NATS = -2.0
+LEAST_NATS = 1.0
 
 
 class _Asked(NamedTuple):
