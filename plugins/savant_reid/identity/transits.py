@@ -113,7 +113,7 @@ class Transits:
         site = (self.newcomers.sum() + n * NEWCOMERS_PER_S * NEWCOMERS_WEIGHT_S) / (n * (seconds + NEWCOMERS_WEIGHT_S))
         return np.asarray((self.newcomers + site * NEWCOMERS_WEIGHT_S) / (seconds + NEWCOMERS_WEIGHT_S))
 
-    def possible_from(self, ends: Sequence[int]) -> NDArray[np.int64]:
+    def possible_from(self, ends: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
         """Cameras from which somebody may come to any of `ends`."""
         return np.flatnonzero(self._possible[:, ends].any(axis=1))
 
