@@ -103,7 +103,7 @@ class GalleryLookup:
         return _Pairs._make(column[worth] for column in pairs)
 
     def _others(self, asked: _Asked, pairs: _Pairs) -> Columns:
-        """The MOST_CANDIDATES most probable of each who is asked about, but for its own identity."""
+        """The MOST_CANDIDATES most probable of each who is asked about, but for its own identity; more in a tie."""
         rows = self._gallery.rows_of(pairs.global_ids.tolist())
         camera = asked.cameras[pairs.asked]
         gap_s = np.asarray((asked.first_ns[pairs.asked] - self._gallery.last_seen_ns[rows]) * 1e-9, np.float64)
@@ -162,20 +162,11 @@ class GalleryLookup:
 
 
 def _best(groups: Int64s, values: Doubles, most: int) -> Int64s:
-    """Indices of the `most` highest values of each group, highest first; groups: (n,) ascending."""
-    kept = np.flatnonzero(values >= _least(groups, values, most)[groups])
-    groups, values = groups[kept], values[kept]
-    order = np.lexsort((-values, groups))
-    first = np.searchsorted(groups, groups)
-    return kept[order[np.arange(len(order)) - first < most]]
-
-
-def _least(groups: Int64s, values: Doubles, most: int) -> Doubles:
-    """By group, a value that `most` of its values reach; those below it need not be put in order."""
+    """Indices of the `most` highest values of each group, and of all that equal the last; groups: (n,) ascending."""
     count = np.bincount(groups)
     width = int(count.max(initial=0))
     if width <= most:
-        return np.full(len(count), -np.inf)
+        return np.arange(len(groups))
     table = np.full((len(count), width), -np.inf)
     table[groups, np.arange(len(groups)) - np.repeat(np.cumsum(count) - count, count)] = values
-    return np.asarray(np.partition(table, width - most, axis=1)[:, width - most])
+    return np.flatnonzero(values >= np.partition(table, width - most, axis=1)[groups, width - most])
