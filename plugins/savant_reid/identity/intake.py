@@ -143,6 +143,7 @@ class Intake:
             asked_for = self._live.hungry_ns[tracklet.slot] == 0 or tracklet.strangers
             self._live.hungry_ns[tracklet.slot] = now_ns + (LOOKS_EVERY_NS if asked_for else wait_ns)
             tracklet.crops += 1
+        self._live.unasked[slots] = True
         return tracklets
 
     def look_again(self, tracklets: Sequence[Tracklet]) -> None:

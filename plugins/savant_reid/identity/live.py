@@ -19,6 +19,7 @@ FIRST_SLOTS = 256
 SILENT_NS = 2_000_000_000
 # Velocities follow the last so many steps, about.
 VELOCITY_STEPS = 4.0
+UNSAID = -1
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ class LiveTracks:
     """Tracks by (camera, track id) in slots; a slot is free again when its track has been gone for the patience.
 
     Columns, by slot: used bool; camera, last_ns int64; box float32 ltwh pixels; velocity float64 px/s of the middle of
-    the feet; lost bool: as its tracklet; hungry_ns: when its next crop is wanted. tracklets: by slot, None where free.
+    the feet; lost bool: as its tracklet; hungry_ns: when its next crop is wanted; unasked bool: it may have something
+    new to say; said: the Decision that is said of it in every frame, and state int8: the number of that one's state, or
+    UNSAID where what is said must be worked out anew. tracklets: by slot, None where free.
     """
 
     def __init__(self, cameras: int, clock: SiteClock) -> None:
@@ -54,6 +57,9 @@ class LiveTracks:
         self.camera = np.zeros(FIRST_SLOTS, np.int64)
         self.last_ns = np.zeros(FIRST_SLOTS, np.int64)
         self.hungry_ns = np.zeros(FIRST_SLOTS, np.int64)
+        self.unasked = np.zeros(FIRST_SLOTS, bool)
+        self.said = np.zeros(FIRST_SLOTS, object)
+        self.state = np.zeros(FIRST_SLOTS, np.int8)
         self.box = np.zeros((FIRST_SLOTS, 4), np.float32)
         self.velocity = np.zeros((FIRST_SLOTS, 2))
         self._free = list(range(FIRST_SLOTS))[::-1]
@@ -117,6 +123,8 @@ class LiveTracks:
         a.slot, b.slot = b.slot, a.slot
         a.track_id, b.track_id = b.track_id, a.track_id
         self.tracklets[a.slot], self.tracklets[b.slot] = a, b
+        self.change(a)
+        self.change(b)
 
     def replace(self, old: Tracklet) -> Tracklet:
         """Somebody else goes on on this track: a new tracklet in the old one's slot, which has none any more."""
@@ -125,7 +133,13 @@ class LiveTracks:
         box = tuple(self.box[slot].tolist())
         now = Tracklet(self._serial, slot, old.camera, old.track_id, -1, int(self.last_ns[slot]), box)
         self.tracklets[slot], self.lost[slot] = now, False
+        self.change(now)
         return now
+
+    def change(self, tracklet: Tracklet) -> None:
+        """It is somebody else, or less or more surely so: it may be asked again, and is spoken of anew."""
+        if tracklet.slot >= 0:
+            self.unasked[tracklet.slot], self.state[tracklet.slot] = True, UNSAID
 
     def lose(self, tracklet: Tracklet) -> None:
         """It is not seen any more: write down where it was last."""
@@ -154,6 +168,7 @@ class LiveTracks:
         tracklet = Tracklet(self._serial, slot, camera, track_id, -1, now_ns, tuple(box.tolist()))
         self.tracklets[slot] = tracklet
         self.used[slot], self.lost[slot], self.camera[slot] = True, False, camera
+        self.unasked[slot], self.state[slot] = True, UNSAID
         self.last_ns[slot], self.hungry_ns[slot] = now_ns, now_ns
         self.box[slot], self.velocity[slot] = box, 0.0
         self._slot_of[camera][track_id] = slot
@@ -179,6 +194,6 @@ class LiveTracks:
         n = len(self.used)
         self._free = list(range(n, 2 * n))[::-1]
         self.tracklets += [None] * n
-        for name in ("used", "lost", "camera", "last_ns", "hungry_ns", "box", "velocity"):
+        for name in ("used", "lost", "camera", "last_ns", "hungry_ns", "unasked", "said", "state", "box", "velocity"):
             column = getattr(self, name)
             setattr(self, name, np.concatenate([column, np.zeros_like(column)]))

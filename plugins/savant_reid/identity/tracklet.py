@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.identity.candidates import Arrival, Considered
-from savant_reid.identity.types import Decision, Reason
+from savant_reid.identity.types import Reason
 
 Floats = NDArray[np.float32]
 # ltwh, pixels.
@@ -30,8 +30,7 @@ class Tracklet:
     when, and with how many crops, it was last decided. strangers: crops in a row, the latest, that looked like somebody
     else. doubts: above 0 for some crops after one that hardly looked like the others. cut_from, cut_ns: the identity
     that was said of this track before it turned out to have gone over to this person, and since when. by_hand: somebody
-    has decided who it is; hand_group: which of their people it is now (by_hand.py), -1 for none. decision: what is said
-    of it, until something changes.
+    has decided who it is; hand_group: which of their people it is now (by_hand.py), -1 for none.
     """
 
     serial: int
@@ -66,4 +65,3 @@ class Tracklet:
     cut_ns: int = 0
     by_hand: bool = False
     hand_group: int = -1
-    decision: Decision | None = None
