@@ -12,8 +12,8 @@ from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.lookup import SLACK_NS, GalleryLookup
 from savant_reid.identity.metric import Metric
-from savant_reid.identity.motion import NONE_LOST, Lost
-from savant_reid.identity.options import Columns, Int64s, Options, columns_of, joined, once_each, ranked
+from savant_reid.identity.motion import NONE_LOST, Lost, reappearance_nats
+from savant_reid.identity.options import Columns, Int64s, Options, columns_of, each, joined, once_each, ranked
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Floats, Tracklet
@@ -50,7 +50,7 @@ class CandidateFinder:
         if is_near.any():
             known.append(self._near(tracklets, np.flatnonzero(is_near), lost.take(is_near[lost.asked])))
         if not is_near.all():
-            known.append(self._by_motion(lost.take(~is_near[lost.asked])))
+            known.append(self._by_motion(tracklets, lost.take(~is_near[lost.asked])))
         rates = self._transits.newcomer_rates().tolist()
         newcomer_logs = np.array([math.log(rates[tracklet.camera]) for tracklet in tracklets])
         own_ids = [tracklet.global_id for tracklet in tracklets]
@@ -73,35 +73,42 @@ class CandidateFinder:
         return self._metric.look(self._metric.centred(cameras, means))
 
     def _lost(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> Lost:
-        """Who in the gallery was lost before each of them appeared, in the same camera."""
-        cameras = {tracklet.camera for tracklet in tracklets} if self._motion else ()
-        lost = {camera: [t for t in self._live.lost_by(camera) if t.global_id] for camera in cameras}
+        """Who in the gallery was lost before each of them appeared, in the same camera; where several tracks of one
+        identity were, the latest counts."""
+        if not self._motion:
+            return NONE_LOST
+        live, slots = self._live, self._live.lost_slots()
+        cameras, first_ns = _beginnings(tracklets)
+        before = (live.camera[slots] == cameras[:, None]) & (live.last_ns[slots] <= first_ns[:, None])
+        asked, at = np.nonzero(before)
         found = {
-            (at, other.global_id): other
-            for at, tracklet in enumerate(tracklets)
-            for other in lost.get(tracklet.camera, ())
-            if other is not tracklet and other.last_ns <= tracklet.first_ns
+            (who, other.global_id): slot
+            for who, slot in zip(asked.tolist(), slots[at].tolist(), strict=True)
+            if (other := live.tracklets[slot]) is not None and other.global_id and other is not tracklets[who]
         }
         if not found:
             return NONE_LOST
         asked, global_ids = np.array(list(found), np.int64).T
+        slots = np.array(list(found.values()), np.int64)
+        boxes = np.array([tracklet.first_box for tracklet in tracklets])[asked]
+        frames = np.array([areas[tracklet.camera] for tracklet in tracklets])[asked]
+        gaps_s = (first_ns[asked] - live.last_ns[slots]) * 1e-9
+        nats = reappearance_nats(live.box[slots], live.velocity[slots], boxes, gaps_s, frames)
         rows = self._gallery.rows_of(global_ids.tolist())
-        before, after = np.array(list(found.values()), object), np.array(tracklets, object)[asked]
-        frame_areas = np.array([areas[tracklet.camera] for tracklet in tracklets], np.float64)[asked]
-        return Lost(asked, global_ids, rows, before, after, frame_areas).take(rows >= 0)
+        return Lost(asked, global_ids, rows, nats).take(rows >= 0)
 
-    def _by_motion(self, lost: Lost) -> Columns:
+    def _by_motion(self, tracklets: Sequence[Tracklet], lost: Lost) -> Columns:
         """Candidates for those without a crop; a look is asked for who is enrolled."""
-        lost = lost.take(self._entry.admits(lost.global_ids.tolist(), np.full(len(lost.asked), -1.0), None))
-        after: list[Tracklet] = lost.after.tolist()
-        start, end = self._gallery.last_camera[lost.rows], np.array([t.camera for t in after], np.int64)
-        first_ns = np.array([t.first_ns for t in after], np.int64)
-        gaps_s = np.asarray((first_ns - self._gallery.last_seen_ns[lost.rows]) * 1e-9, np.float64)
+        if not self._entry.is_open:
+            lost = lost.take(self._entry.admits(lost.global_ids.tolist(), np.full(len(lost.asked), -1.0), None))
+        cameras, first_ns = _beginnings(tracklets)
+        start, end = self._gallery.last_camera[lost.rows], cameras[lost.asked]
+        gaps_s = np.asarray((first_ns[lost.asked] - self._gallery.last_seen_ns[lost.rows]) * 1e-9, np.float64)
         rates = self._transits.rates(start, end, gaps_s)
         # Who was seen elsewhere after the tracklet began is somebody else.
         free = (rates > 0.0) & ((gaps_s >= -SLACK_NS * 1e-9) | self._topology.overlap[start, end])
         lost, start, gaps_s = lost.take(free), start[free], gaps_s[free]
-        logs = np.array([math.log(rate) for rate in rates[free].tolist()], np.float64) + lost.nats()
+        logs = each(math.log, rates[free]) + lost.nats
         return Columns(lost.asked, lost.global_ids, logs, np.zeros(len(logs)), logs, start, gaps_s)
 
     def _shared(self, camera: int) -> list[tuple[Tracklet, Floats]]:
@@ -126,3 +133,9 @@ class CandidateFinder:
                 arrival_log = math.log(HERE_RATE)
                 found.append((at, other.global_id, nats + arrival_log, nats, arrival_log, other.camera, 0.0))
         return columns_of(found)
+
+
+def _beginnings(tracklets: Sequence[Tracklet]) -> tuple[Int64s, Int64s]:
+    """(b,) cameras and times where tracklets began."""
+    cameras, first_ns = np.array([(t.camera, t.first_ns) for t in tracklets], np.int64).T
+    return cameras, first_ns

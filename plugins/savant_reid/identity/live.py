@@ -113,10 +113,10 @@ class LiveTracks:
         """Slots of a camera's live tracks."""
         return np.array(list(self._slot_of[camera].values()), np.int64)
 
-    def lost_by(self, camera: int) -> list[Tracklet]:
-        """Tracklets of a camera that are lost and have not ended."""
-        live = self.tracklets
-        return [one for slot in self._slot_of[camera].values() if (one := live[slot]) is not None and one.lost]
+    def lost_slots(self) -> Rows:
+        """Slots of tracklets that are lost and have not ended, the latest last."""
+        slots = np.flatnonzero(self.used & self.lost)
+        return slots[np.argsort(self.last_ns[slots], kind="stable")]
 
     def exchange(self, a: Tracklet, b: Tracklet) -> None:
         """The tracker has swapped two persons: each goes on on the other's track."""
@@ -142,11 +142,10 @@ class LiveTracks:
             self.unasked[tracklet.slot], self.state[tracklet.slot] = True, UNSAID
 
     def lose(self, tracklet: Tracklet) -> None:
-        """It is not seen any more: write down where it was last."""
+        """It is not seen any more: write down when it was last."""
         slot = tracklet.slot
         tracklet.lost = self.lost[slot] = True
-        tracklet.last_ns, tracklet.last_box = int(self.last_ns[slot]), tuple(self.box[slot].tolist())
-        tracklet.velocity = tuple(self.velocity[slot].tolist())
+        tracklet.last_ns = int(self.last_ns[slot])
 
     def find(self, tracklet: Tracklet) -> None:
         """It is seen again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -102,8 +102,8 @@ class Options(NamedTuple):
         logs = np.where(is_alone, -np.inf, self.known.logs)
         highest = self.newcomer_logs.copy()
         np.maximum.at(highest, asked, logs)
-        known = _exp(logs - highest[asked])
-        new = _exp(self.newcomer_logs - highest)
+        known = each(math.exp, logs - highest[asked])
+        new = each(math.exp, self.newcomer_logs - highest)
         total = np.bincount(asked, known, b) + new
         new = new / total
         return np.where(is_alone, new[asked], known / total[asked]), new
@@ -148,6 +148,7 @@ def _ends(asked: Int64s, b: int) -> list[int]:
     return ends
 
 
-def _exp(logs: Doubles) -> Doubles:
-    """exp of each, the same on every machine: NumPy's own differs in the last bit with what the processor can do."""
-    return np.array([math.exp(log) for log in logs.tolist()])
+def each(function: Callable[[float], float], values: Doubles) -> Doubles:
+    """(n,) log or exp of each, the same on every machine: NumPy's own differ in the last bit with what the processor
+    can do."""
+    return np.array(list(map(function, values.tolist())), np.float64)

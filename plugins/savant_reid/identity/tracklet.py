@@ -20,8 +20,8 @@ class Tracklet:
     """One person on one track of one camera; compared and hashed as the object it is.
 
     serial: unique for ever, in order of appearance. slot: its place among the live tracks, -1 when it has none any
-    more. row: of its crops, -1 before the first. first_ns, first_box (ltwh): where it began. last_ns, last_box,
-    velocity (px/s): where it was seen last, filled in when it is lost. mean: (D,) robust mean of its crops, raw. crops:
+    more. row: of its crops, -1 before the first. first_ns, first_box (ltwh): where it began. last_ns:
+    when it was seen last, filled in when it is lost. mean: (D,) robust mean of its crops, raw. crops:
     how many were taken in all; shared_crops: how many of them its identity has counted.
 
     global_id: its identity, 0 before the decision. founder: it made that identity. arrival: the walk that brought it
@@ -41,8 +41,6 @@ class Tracklet:
     first_ns: int
     first_box: Box
     last_ns: int = 0
-    last_box: Box | None = None
-    velocity: tuple[float, float] = (0.0, 0.0)
     mean: Floats | None = None
     crops: int = 0
     shared_crops: int = 0
