@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ SILENT_NS = 2_000_000_000
 # Velocities follow the last so many steps, about.
 VELOCITY_STEPS = 4.0
 UNSAID = -1
+# Where the middle of the feet is, in a box's width and height.
+FEET = np.array([0.5, 1.0], np.float32)
 
 
 @dataclass(frozen=True)
@@ -73,30 +76,26 @@ class LiveTracks:
     def observe(self, batch: Sequence[Sightings], cameras: Sequence[int], times_ns: Sequence[int]) -> Seen:
         """Take in the frames of one moment, seen at these site times."""
         counts = [len(sightings) for sightings in batch]
-        starts = np.concatenate([[0], np.cumsum(counts)]).tolist() if batch else [0]
+        starts = [0, *accumulate(counts)]
         frame_of = np.repeat(np.arange(len(batch)), counts)
         boxes = np.concatenate([s.boxes for s in batch]) if batch else np.zeros((0, 4), np.float32)
         boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
-        row_camera = np.repeat(np.array(cameras, np.int64), counts)
-        at_ns = np.repeat(np.array(times_ns, np.int64), counts)
-        slots = [-1] * len(frame_of)
+        frame_camera, frame_ns = np.array(cameras, np.int64), np.array(times_ns, np.int64)
+        self._camera_ns[frame_camera] = frame_ns
+        track_ids = [track_id for sightings in batch for track_id in sightings.track_ids.tolist()]
+        slots = [-1] * len(track_ids)
         new: list[Tracklet] = []
         # New tracks begin in the order of cameras and track ids: nothing depends on the order within a batch.
-        in_order = sorted(zip(cameras, times_ns, starts, batch, strict=False), key=lambda frame: frame[:3])
-        for camera, now_ns, start, sightings in in_order:
-            self._camera_ns[camera] = now_ns
-            known = self._slot_of[camera]
-            track_ids = sightings.track_ids.tolist()
-            found = [known.get(track_id, -1) for track_id in track_ids]
-            if -1 in found:
-                for i in sorted((i for i, slot in enumerate(found) if slot < 0), key=track_ids.__getitem__):
-                    if track_ids[i] not in known:
-                        new.append(self._begin(camera, track_ids[i], now_ns, boxes[start + i]))
-                    found[i] = known[track_ids[i]]
-            if len(set(found)) < len(found):
+        for camera, now_ns, start, end in sorted(zip(cameras, times_ns, starts, starts[1:], strict=False)):
+            known, mine = self._slot_of[camera], track_ids[start:end]
+            distinct = set(mine)
+            for track_id in sorted(distinct.difference(known)):
+                new.append(self._begin(camera, track_id, now_ns, boxes[start + mine.index(track_id)]))
+            found = [known[track_id] for track_id in mine]
+            if len(distinct) < len(found):
                 found = [slot if slot not in found[:i] else -1 for i, slot in enumerate(found)]
-            slots[start : start + len(found)] = found
-        seen = Seen(np.array(slots, np.int64), frame_of, row_camera, at_ns, boxes, starts, new)
+            slots[start:end] = found
+        seen = Seen(np.array(slots, np.int64), frame_of, frame_camera[frame_of], frame_ns[frame_of], boxes, starts, new)
         self._move(seen)
         return seen
 
@@ -181,13 +180,11 @@ class LiveTracks:
             else (seen.slots[real], seen.boxes[real], seen.at_ns[real])
         )
         elapsed_s = (at_ns - self.last_ns[slots]) * 1e-9
-        before, after = self.box[slots], boxes
-        step = (after[:, :2] - before[:, :2]) + (after[:, 2:] - before[:, 2:]) * np.array([0.5, 1.0], np.float32)
-        moved = elapsed_s > 0.0
-        speed = step[moved] / elapsed_s[moved, None]
-        slots_moved = slots[moved]
-        self.velocity[slots_moved] += (speed - self.velocity[slots_moved]) / VELOCITY_STEPS
-        self.last_ns[slots], self.box[slots] = at_ns, boxes
+        step = boxes - self.box.take(slots, axis=0)
+        speed = (step[:, :2] + step[:, 2:] * FEET) / np.where(elapsed_s > 0.0, elapsed_s, np.inf)[:, None]
+        velocity = self.velocity.take(slots, axis=0)
+        velocity += (speed - velocity) * np.where(elapsed_s > 0.0, 1.0 / VELOCITY_STEPS, 0.0)[:, None]
+        self.last_ns[slots], self.box[slots], self.velocity[slots] = at_ns, boxes, velocity
 
     def _grow(self) -> None:
         n = len(self.used)
