@@ -90,8 +90,8 @@ class GalleryLookup:
         places = block[:, None] * PER_CAMERA + np.arange(PER_CAMERA)
         hit, place = np.nonzero(owners[lost.asked[:, None], places] == lost.global_ids[:, None])
         was_lost, motion = np.zeros(owners.shape, bool), np.zeros(owners.shape)
-        found = lost.asked[hit], places[hit, place]
-        was_lost[found], motion[found] = True, lost.nats[hit]
+        hits = lost.asked[hit], places[hit, place]
+        was_lost[hits], motion[hits] = True, lost.nats[hit]
         at, column = found = np.divmod(np.flatnonzero(owners > 0), owners.shape[1])
         start = np.array(blocks, np.int64)[column // PER_CAMERA]
         pairs = _Pairs(at, owners[found], similarities[found], start, motion[found])
