@@ -13,7 +13,17 @@ from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.lookup import SLACK_NS, GalleryLookup
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.motion import NONE_LOST, Lost, reappearance_nats
-from savant_reid.identity.options import Columns, Int64s, Options, columns_of, each, joined, once_each, ranked
+from savant_reid.identity.options import (
+    Columns,
+    Int64s,
+    Options,
+    columns_of,
+    each,
+    highest_of_each,
+    joined,
+    once_each,
+    ranked,
+)
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Floats, Tracklet
@@ -77,25 +87,23 @@ class CandidateFinder:
         identity were, the latest counts."""
         if not self._motion:
             return NONE_LOST
-        live, slots = self._live, self._live.lost_slots()
-        cameras, first_ns = _beginnings(tracklets)
-        before = (live.camera[slots] == cameras[:, None]) & (live.last_ns[slots] <= first_ns[:, None])
+        live, (cameras, first_ns) = self._live, _beginnings(tracklets)
+        here = np.zeros(live.cameras, bool)
+        here[cameras] = True
+        slots = live.lost_slots()
+        slots = slots[here[live.camera[slots]]]
+        others = [live.tracklets[slot] for slot in slots.tolist()]
+        ids = np.array([other.global_id if other is not None else 0 for other in others], np.int64)
+        rows = self._gallery.rows_of(ids.tolist())
+        before = (live.camera[slots] == cameras[:, None]) & (live.last_ns[slots] <= first_ns[:, None]) & (rows >= 0)
         asked, at = np.nonzero(before)
-        found = {
-            (who, other.global_id): slot
-            for who, slot in zip(asked.tolist(), slots[at].tolist(), strict=True)
-            if (other := live.tracklets[slot]) is not None and other.global_id and other is not tracklets[who]
-        }
-        if not found:
-            return NONE_LOST
-        asked, global_ids = np.array(list(found), np.int64).T
-        slots = np.array(list(found.values()), np.int64)
+        latest = highest_of_each(asked, ids[at], live.last_ns[slots[at]])
+        asked, at, slots = asked[latest], at[latest], slots[at[latest]]
         boxes = np.array([tracklet.first_box for tracklet in tracklets])[asked]
-        frames = np.array([areas[tracklet.camera] for tracklet in tracklets])[asked]
-        gaps_s = (first_ns[asked] - live.last_ns[slots]) * 1e-9
+        frames = np.array([areas[camera] for camera in cameras.tolist()])[asked]
+        gaps_s = np.asarray((first_ns[asked] - live.last_ns[slots]) * 1e-9, np.float64)
         nats = reappearance_nats(live.box[slots], live.velocity[slots], boxes, gaps_s, frames)
-        rows = self._gallery.rows_of(global_ids.tolist())
-        return Lost(asked, global_ids, rows, nats).take(rows >= 0)
+        return Lost(asked, ids[at], rows[at], nats)
 
     def _by_motion(self, tracklets: Sequence[Tracklet], lost: Lost) -> Columns:
         """Candidates for those without a crop; a look is asked for who is enrolled."""

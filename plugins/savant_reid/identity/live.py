@@ -113,9 +113,8 @@ class LiveTracks:
         return np.array(list(self._slot_of[camera].values()), np.int64)
 
     def lost_slots(self) -> Rows:
-        """Slots of tracklets that are lost and have not ended, the latest last."""
-        slots = np.flatnonzero(self.used & self.lost)
-        return slots[np.argsort(self.last_ns[slots], kind="stable")]
+        """Slots of tracklets that are lost and have not ended."""
+        return np.flatnonzero(self.used & self.lost)
 
     def exchange(self, a: Tracklet, b: Tracklet) -> None:
         """The tracker has swapped two persons: each goes on on the other's track."""

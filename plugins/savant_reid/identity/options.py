@@ -130,11 +130,16 @@ def together(a: Options, b: Options) -> Options:
 
 def once_each(columns: Columns) -> Columns:
     """Each identity once for each who is asked about: the best that speaks for it."""
-    order = np.lexsort((columns.logs, columns.global_ids, columns.asked))
-    asked, ids = columns.asked[order], columns.global_ids[order]
-    is_best = np.ones(len(order), bool)
-    is_best[:-1] = (asked[1:] != asked[:-1]) | (ids[1:] != ids[:-1])
-    return columns.take(order[is_best])
+    return columns.take(highest_of_each(columns.asked, columns.global_ids, columns.logs))
+
+
+def highest_of_each(asked: Int64s, global_ids: Int64s, values: Int64s | Doubles) -> Int64s:
+    """Where each identity of each who is asked about has its highest value; all (n,)."""
+    order = np.lexsort((values, global_ids, asked))
+    asked, global_ids = asked[order], global_ids[order]
+    is_highest = np.ones(len(order), bool)
+    is_highest[:-1] = (asked[1:] != asked[:-1]) | (global_ids[1:] != global_ids[:-1])
+    return order[is_highest]
 
 
 def ranked(columns: Columns) -> Columns:
