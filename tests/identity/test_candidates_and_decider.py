@@ -18,7 +18,7 @@ from savant_reid.identity.motion import reappearance_nats
 from savant_reid.identity.options import Options, columns_of, once_each, ranked
 from savant_reid.identity.policy import Tuning
 from savant_reid.identity.settling import MOST_JOINT
-from tests.identity.engines import AREA, Site
+from tests.identity.engines import AREA, BOX, S, Site
 
 X, Y, BETWEEN = (1, 0, 0, 0), (0, 1, 0, 0), (1, 1, 0, 0)
 
@@ -140,16 +140,19 @@ def lost(site: Site, tracklet) -> None:
     site.engine.answers.lose(tracklet)
 
 
+def place_nats(gap_s: float) -> float:
+    """For appearing where somebody was lost."""
+    box = np.array([BOX])
+    [nats] = reappearance_nats(box, np.zeros((1, 2)), box, np.array([gap_s]), np.array([AREA]))
+    return float(nats)
+
+
 def test_who_was_lost_where_somebody_appears_is_favoured_by_the_place():
     site = Site()
     site.gallery.create(1, 0, 0)
-    before = site.holds(site.appears("a", 7, 10, X), 1)
-    lost(site, before)
+    lost(site, site.holds(site.appears("a", 7, 10, X), 1))
     [candidates] = find(site, site.appears("a", 8, 11, X))
-    after = next(t for t in site.live if t.track_id == 8)
-    assert candidates.found[0].arrival_log == pytest.approx(
-        rate_log(site, "a", "a", 1.0) + reappearance_nats(before, after, AREA)
-    )
+    assert candidates.found[0].arrival_log == pytest.approx(rate_log(site, "a", "a", 1.0) + place_nats(1.0))
     blind = Site(tuning=Tuning(motion=False))
     blind.gallery.create(1, 0, 0)
     lost(blind, blind.holds(blind.appears("a", 7, 10, X), 1))
@@ -161,15 +164,26 @@ def test_without_a_look_the_place_alone_tells():
     site = Site()
     site.gallery.create(1, 0, 0)
     site.known(2, "a", 0, 9, Y)
-    before = site.holds(site.appears("a", 7, 10, X), 1)
-    lost(site, before)
+    lost(site, site.holds(site.appears("a", 7, 10, X), 1))
     after = site.appears("a", 8, 10.5, None, crops=0)
     [candidates] = find(site, after)
     [only] = candidates.found
     assert (only.global_id, only.nats) == (1, 0.0)
-    assert only.log == pytest.approx(rate_log(site, "a", "a", 0.5) + reappearance_nats(before, after, AREA))
+    assert only.log == pytest.approx(rate_log(site, "a", "a", 0.5) + place_nats(0.5))
     site.gallery.remove(site.gallery.row_of(1))
     assert find(site, after)[0].found == []
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_tracks_of_one_identity_the_place_of_the_latest_counts(order):
+    site = Site()
+    site.gallery.create(1, 0, 0)
+    early, late = [site.holds(site.appears("a", track_id, 9, X), 1) for track_id in (6, 7)][::order]
+    site.live.box[early.slot], site.live.last_ns[late.slot] = (500, 50, 60, 180), 10 * S
+    for tracklet in (early, late):
+        lost(site, tracklet)
+    [candidates] = find(site, site.appears("a", 8, 10.5, None, crops=0))
+    assert candidates.found[0].log == pytest.approx(rate_log(site, "a", "a", 0.5) + place_nats(0.5))
 
 
 def test_its_own_identity_is_as_likely_as_its_walk_and_the_looks_of_others():

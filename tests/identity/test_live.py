@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from savant_reid.identity.holders import Holders
-from savant_reid.identity.live import FIRST_SLOTS, VELOCITY_STEPS, LiveTracks, Seen
+from savant_reid.identity.live import FIRST_SLOTS, UNSAID, VELOCITY_STEPS, LiveTracks, Seen
 from savant_reid.identity.site_clock import SiteClock
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.types import Sightings
@@ -148,8 +148,27 @@ def test_somebody_else_goes_on_on_a_track():
     new = site.live.replace(old)
     assert (old.slot, new.slot, new.track_id, new.camera) == (-1, slot, 1, 0)
     assert new.serial > old.serial
-    assert (old.last_ns, old.last_box) == (S, (10, 0, 40, 100))
+    assert old.last_ns == S
     assert list(site.live) == [new]
+
+
+def test_what_was_said_holds_until_somebody_else_is_on_the_track():
+    site = Site()
+    slots = site.see((0, 0.0, [(1, 10, 0), (2, 90, 0), (3, 200, 0)])).slots
+    live = site.live
+    assert live.unasked[slots].all()
+    assert (live.state[slots] == UNSAID).all()
+    a, b, c = (live.tracklets[slot] for slot in slots.tolist())
+    for change, changed in [
+        (lambda: live.exchange(a, b), [True, True, False]),
+        (lambda: live.change(c), [False, False, True]),
+        (lambda: live.replace(c), [False, False, True]),
+        (lambda: live.change(c), [False, False, False]),  # on no track any more
+    ]:
+        live.unasked[slots], live.state[slots] = False, 0
+        change()
+        assert live.unasked[slots].tolist() == changed
+        assert (live.state[slots] == UNSAID).tolist() == changed
 
 
 def test_nobody_at_all():

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from savant_reid.identity.motion import ANYWHERE, HEIGHT_STD, SPREAD_HEIGHTS, SPREAD_HEIGHTS_PER_S, reappearance_nats
-from savant_reid.identity.tracklet import Tracklet
 
 AREA = 640.0 * 360.0
-S = 1_000_000_000
 BOX = (100.0, 50.0, 40.0, 100.0)
 
 
-def lost(box=BOX, velocity=(0.0, 0.0)) -> Tracklet:
-    tracklet = Tracklet(1, 0, 0, 1, -1, 0, box)
-    tracklet.last_ns, tracklet.last_box, tracklet.velocity = 10 * S, box, velocity
-    return tracklet
-
-
-def found(box=BOX, after_s: float = 0.0) -> Tracklet:
-    return Tracklet(2, 1, 0, 2, -1, 10 * S + int(after_s * S), box)
+def nats(lost=BOX, found=BOX, gap_s: float = 0.0, velocity=(0.0, 0.0), area: float = AREA) -> float:
+    columns = ([value] for value in (lost, velocity, found, gap_s, area))
+    [only] = reappearance_nats(*map(np.array, columns))
+    return float(only)
 
 
 def expected(off_px: float, gap_s: float, stretch: float = 1.0) -> float:
@@ -32,43 +27,38 @@ def expected(off_px: float, gap_s: float, stretch: float = 1.0) -> float:
 
 
 def test_at_once_and_in_place():
-    assert reappearance_nats(lost(), found(), AREA) == pytest.approx(expected(0, 0))
-    assert math.exp(reappearance_nats(lost(), found(), AREA)) == pytest.approx(0.15 + 0.85 * AREA / (2 * math.pi * 625))
+    assert nats() == pytest.approx(expected(0, 0))
+    assert math.exp(nats()) == pytest.approx(0.15 + 0.85 * AREA / (2 * math.pi * 625))
 
 
 def test_a_step_aside_after_a_moment():
-    moved = found((160.0, 50.0, 40.0, 100.0), after_s=0.5)
-    assert reappearance_nats(lost(), moved, AREA) == pytest.approx(expected(60, 0.5))
+    assert nats(found=(160.0, 50.0, 40.0, 100.0), gap_s=0.5) == pytest.approx(expected(60, 0.5))
 
 
 def test_somewhere_else_altogether_is_as_likely_as_anywhere():
-    away = found((600.0, 250.0, 40.0, 100.0), after_s=0.1)
-    assert reappearance_nats(lost(), away, AREA) == pytest.approx(math.log(ANYWHERE), abs=1e-6)
+    away = (600.0, 250.0, 40.0, 100.0)
+    assert nats(found=away, gap_s=0.1) == pytest.approx(math.log(ANYWHERE), abs=1e-6)
 
 
 @pytest.mark.parametrize(("gap_s", "ahead_px"), [(0.5, 50.0), (1.0, 100.0), (3.0, 100.0)])
 def test_a_walk_goes_straight_on_for_a_second_at_most(gap_s, ahead_px):
-    walking = lost(velocity=(100.0, 0.0))
-    ahead = found((100.0 + ahead_px, 50.0, 40.0, 100.0), gap_s)
-    assert reappearance_nats(walking, ahead, AREA) == pytest.approx(expected(0, gap_s))
+    ahead = (100.0 + ahead_px, 50.0, 40.0, 100.0)
+    assert nats(found=ahead, gap_s=gap_s, velocity=(100.0, 0.0)) == pytest.approx(expected(0, gap_s))
 
 
 def test_another_height_speaks_against():
     """The feet stay, the head is 50 px lower: half as high."""
-    child = found((100.0, 100.0, 40.0, 50.0))
-    assert reappearance_nats(lost(), child, AREA) == pytest.approx(expected(0, 0, stretch=0.5))
-
-
-def test_found_before_lost_counts_as_at_once():
-    assert reappearance_nats(lost(), found(after_s=-1.0), AREA) == reappearance_nats(lost(), found(), AREA)
-
-
-def test_without_a_place_there_is_nothing_to_say():
-    fresh = Tracklet(1, 0, 0, 1, -1, 0, BOX)
-    assert reappearance_nats(fresh, found(), AREA) == 0.0
+    child = (100.0, 100.0, 40.0, 50.0)
+    assert nats(found=child) == pytest.approx(expected(0, 0, stretch=0.5))
 
 
 def test_boxes_without_size_do_not_break_it():
     flat = (100.0, 50.0, 0.0, 0.0)
-    assert math.isfinite(reappearance_nats(lost(flat), found(flat), AREA))
-    assert math.isfinite(reappearance_nats(lost(), found(flat, 1e6), 0.0))
+    assert math.isfinite(nats(flat, flat))
+    assert math.isfinite(nats(found=flat, gap_s=1e6, area=0.0))
+
+
+def test_everybody_for_themselves():
+    boxes = np.array([BOX, (160.0, 50.0, 40.0, 100.0)])
+    both = reappearance_nats(boxes, np.zeros((2, 2)), boxes[::-1], np.array([0.0, 0.5]), np.full(2, AREA))
+    assert both.tolist() == [nats(BOX, boxes[1]), nats(boxes[1], BOX, 0.5)]

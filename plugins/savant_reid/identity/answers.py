@@ -12,6 +12,7 @@ from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.holders import Holders
 from savant_reid.identity.keeper import Keeper
 from savant_reid.identity.ledger import Ledger
+from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.look_back import move_visit
 from savant_reid.identity.policy import Tuning
 from savant_reid.identity.tracklet import Tracklet
@@ -35,8 +36,9 @@ class Answers:
         first_id: int,
         entry: Entry,
         hands: Hands,
+        live: LiveTracks,
     ) -> None:
-        self._gallery, self._holders, self._keeper, self._ledger = gallery, holders, keeper, ledger
+        self._gallery, self._holders, self._keeper, self._ledger, self._live = gallery, holders, keeper, ledger, live
         self._tuning, self._entry, self._hands = tuning, entry, hands
         self._next_id = first_id
         self.turned_away = 0
@@ -50,6 +52,7 @@ class Answers:
     def _apply(self, verdict: Verdict, named: Collection[int], now_ns: int) -> None:
         """named: the identities that this round of verdicts gives to somebody."""
         tracklet, answer = verdict.tracklet, verdict.answer
+        self._live.change(tracklet)
         if answer is not None and self._gallery.row_of(answer.global_id) is None:
             tracklet.asked_crops = -1
             return  # merged away by a verdict before this one: it asks again
@@ -58,7 +61,6 @@ class Answers:
         tracklet.considered = verdict.considered
         clear = verdict.probability >= self._tuning.confident
         tracklet.ambiguous = not clear
-        tracklet.decision = None
         old = tracklet.global_id
         if answer is not None and answer.global_id == old:
             return
@@ -149,7 +151,7 @@ class Answers:
             self._gallery.show(row)
 
     def _speak_anew(self, tracklet: Tracklet) -> None:
-        tracklet.decision = None
+        self._live.change(tracklet)
         if tracklet.lost:
             self.lose(tracklet)
 
@@ -169,7 +171,8 @@ class Answers:
         """Two identities were one person all the time: everything of `old` is that of `new` from now on."""
         for holder in self._holders.of(old):
             self._holders.give(holder, new)
-            holder.founder, holder.decision = False, None
+            holder.founder = False
+            self._live.change(holder)
         self._merge(old, new)
         self._ledger.note(EventKind.MERGED, old, tracklet, new, reason, evidence)
 
@@ -205,7 +208,7 @@ class Answers:
                 gallery.confirmed[row] = True
                 self._ledger.note(EventKind.CONFIRMED, tracklet.global_id, tracklet)
                 for holder in self._holders.of(tracklet.global_id):
-                    holder.decision = None
+                    self._live.change(holder)
 
     def lose(self, tracklet: Tracklet) -> None:
         """It is out of view: its look goes to the gallery, where others may claim its identity."""

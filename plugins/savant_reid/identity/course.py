@@ -94,7 +94,7 @@ class Course:
             self._lose(lost)
         for tracklet, said in ((a, b.global_id), (b, a.global_id)):
             tracklet.cut_from, tracklet.cut_ns = said, swap.since_ns
-            tracklet.asked_crops, tracklet.strangers, tracklet.decision = -1, 0, None
+            tracklet.asked_crops, tracklet.strangers = -1, 0
             if tracklet.global_id:
                 answers.tell_of_swap(tracklet)
 

@@ -13,28 +13,35 @@ MOST_DUE = 256
 
 
 class Due:
-    """Picks the tracklets that the decider is asked about; changes nothing."""
+    """Picks the tracklets that the decider is asked about."""
 
     def __init__(self, live: LiveTracks, holders: Holders, tuning: Tuning) -> None:
         self._live, self._holders, self._tuning = live, holders, tuning
 
     def of(self, seen: Seen) -> list[Tracklet]:
         """Who has something new to say, and everybody who shares an identity with somebody else on screen."""
-        tracklets = self._live.tracklets
-        present = (tracklets[slot] for slot in seen.slots[seen.slots >= 0].tolist())
+        live = self._live
+        slots = seen.slots[seen.slots >= 0]
         due: dict[Tracklet, None] = {}
-        for tracklet in present:
+        for slot in slots[live.unasked[slots]].tolist():
+            tracklet = live.tracklets[slot]
             if tracklet is None:
                 continue
-            # Most have an identity and no new crop, or no doubt and few new ones: nothing to say.
-            crops, asked = tracklet.crops, tracklet.asked_crops
-            few = crops == asked or (1 < crops < 2 * asked and not tracklet.ambiguous)
-            if not (few and tracklet.global_id) and self._is_due(tracklet):
+            if self._is_quiet(tracklet):
+                live.unasked[slot] = False
+            elif self._is_due(tracklet):
                 due[tracklet] = None
         # Nobody is in two places: whoever shares is asked now, whatever the crowd.
         sharing = {t for holders in self._holders.crowded() for t in holders if not t.by_hand}
         others = sorted((t for t in due if t not in sharing), key=lambda t: (t.asked_ns, t.serial))
         return sorted([*sharing, *others[: max(0, MOST_DUE - len(sharing))]], key=lambda t: t.serial)
+
+    @staticmethod
+    def _is_quiet(tracklet: Tracklet) -> bool:
+        """It has an identity and no new crop, or no doubt and few new ones: nothing to say until something changes."""
+        crops, asked = tracklet.crops, tracklet.asked_crops
+        few = crops == asked or (1 < crops < 2 * asked and not tracklet.ambiguous)
+        return few and tracklet.global_id != 0
 
     def _is_due(self, tracklet: Tracklet) -> bool:
         if tracklet.by_hand:

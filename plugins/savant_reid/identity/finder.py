@@ -12,8 +12,18 @@ from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.lookup import SLACK_NS, GalleryLookup
 from savant_reid.identity.metric import Metric
-from savant_reid.identity.motion import NONE_LOST, Lost
-from savant_reid.identity.options import Columns, Int64s, Options, columns_of, joined, once_each, ranked
+from savant_reid.identity.motion import NONE_LOST, Lost, reappearance_nats
+from savant_reid.identity.options import (
+    Columns,
+    Int64s,
+    Options,
+    columns_of,
+    each,
+    highest_of_each,
+    joined,
+    once_each,
+    ranked,
+)
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Floats, Tracklet
@@ -50,7 +60,7 @@ class CandidateFinder:
         if is_near.any():
             known.append(self._near(tracklets, np.flatnonzero(is_near), lost.take(is_near[lost.asked])))
         if not is_near.all():
-            known.append(self._by_motion(lost.take(~is_near[lost.asked])))
+            known.append(self._by_motion(tracklets, lost.take(~is_near[lost.asked])))
         rates = self._transits.newcomer_rates().tolist()
         newcomer_logs = np.array([math.log(rates[tracklet.camera]) for tracklet in tracklets])
         own_ids = [tracklet.global_id for tracklet in tracklets]
@@ -73,35 +83,40 @@ class CandidateFinder:
         return self._metric.look(self._metric.centred(cameras, means))
 
     def _lost(self, tracklets: Sequence[Tracklet], areas: Mapping[int, float]) -> Lost:
-        """Who in the gallery was lost before each of them appeared, in the same camera."""
-        cameras = {tracklet.camera for tracklet in tracklets} if self._motion else ()
-        lost = {camera: [t for t in self._live.lost_by(camera) if t.global_id] for camera in cameras}
-        found = {
-            (at, other.global_id): other
-            for at, tracklet in enumerate(tracklets)
-            for other in lost.get(tracklet.camera, ())
-            if other is not tracklet and other.last_ns <= tracklet.first_ns
-        }
-        if not found:
+        """Who in the gallery was lost before each of them appeared, in the same camera; where several tracks of one
+        identity were, the latest counts."""
+        if not self._motion:
             return NONE_LOST
-        asked, global_ids = np.array(list(found), np.int64).T
-        rows = self._gallery.rows_of(global_ids.tolist())
-        before, after = np.array(list(found.values()), object), np.array(tracklets, object)[asked]
-        frame_areas = np.array([areas[tracklet.camera] for tracklet in tracklets], np.float64)[asked]
-        return Lost(asked, global_ids, rows, before, after, frame_areas).take(rows >= 0)
+        live, (cameras, first_ns) = self._live, _beginnings(tracklets)
+        here = np.zeros(live.cameras, bool)
+        here[cameras] = True
+        slots = live.lost_slots()
+        slots = slots[here[live.camera[slots]]]
+        others = [live.tracklets[slot] for slot in slots.tolist()]
+        ids = np.array([other.global_id if other is not None else 0 for other in others], np.int64)
+        rows = self._gallery.rows_of(ids.tolist())
+        before = (live.camera[slots] == cameras[:, None]) & (live.last_ns[slots] <= first_ns[:, None]) & (rows >= 0)
+        asked, at = np.nonzero(before)
+        latest = highest_of_each(asked, ids[at], live.last_ns[slots[at]])
+        asked, at, slots = asked[latest], at[latest], slots[at[latest]]
+        boxes = np.array([tracklet.first_box for tracklet in tracklets])[asked]
+        frames = np.array([areas[camera] for camera in cameras.tolist()])[asked]
+        gaps_s = np.asarray((first_ns[asked] - live.last_ns[slots]) * 1e-9, np.float64)
+        nats = reappearance_nats(live.box[slots], live.velocity[slots], boxes, gaps_s, frames)
+        return Lost(asked, ids[at], rows[at], nats)
 
-    def _by_motion(self, lost: Lost) -> Columns:
+    def _by_motion(self, tracklets: Sequence[Tracklet], lost: Lost) -> Columns:
         """Candidates for those without a crop; a look is asked for who is enrolled."""
-        lost = lost.take(self._entry.admits(lost.global_ids.tolist(), np.full(len(lost.asked), -1.0), None))
-        after: list[Tracklet] = lost.after.tolist()
-        start, end = self._gallery.last_camera[lost.rows], np.array([t.camera for t in after], np.int64)
-        first_ns = np.array([t.first_ns for t in after], np.int64)
-        gaps_s = np.asarray((first_ns - self._gallery.last_seen_ns[lost.rows]) * 1e-9, np.float64)
+        if not self._entry.is_open:
+            lost = lost.take(self._entry.admits(lost.global_ids.tolist(), np.full(len(lost.asked), -1.0), None))
+        cameras, first_ns = _beginnings(tracklets)
+        start, end = self._gallery.last_camera[lost.rows], cameras[lost.asked]
+        gaps_s = np.asarray((first_ns[lost.asked] - self._gallery.last_seen_ns[lost.rows]) * 1e-9, np.float64)
         rates = self._transits.rates(start, end, gaps_s)
         # Who was seen elsewhere after the tracklet began is somebody else.
         free = (rates > 0.0) & ((gaps_s >= -SLACK_NS * 1e-9) | self._topology.overlap[start, end])
         lost, start, gaps_s = lost.take(free), start[free], gaps_s[free]
-        logs = np.array([math.log(rate) for rate in rates[free].tolist()], np.float64) + lost.nats()
+        logs = each(math.log, rates[free]) + lost.nats
         return Columns(lost.asked, lost.global_ids, logs, np.zeros(len(logs)), logs, start, gaps_s)
 
     def _shared(self, camera: int) -> list[tuple[Tracklet, Floats]]:
@@ -126,3 +141,9 @@ class CandidateFinder:
                 arrival_log = math.log(HERE_RATE)
                 found.append((at, other.global_id, nats + arrival_log, nats, arrival_log, other.camera, 0.0))
         return columns_of(found)
+
+
+def _beginnings(tracklets: Sequence[Tracklet]) -> tuple[Int64s, Int64s]:
+    """(b,) cameras and times where tracklets began."""
+    cameras, first_ns = np.array([(t.camera, t.first_ns) for t in tracklets], np.int64).T
+    return cameras, first_ns

@@ -95,7 +95,8 @@ class HandWork:
         self._hands.join(old, new)
         self._answers.merge(old, new, None, BY_HAND, {"probability": 1.0})
         for holder in self._holders.of(new):
-            holder.by_hand, holder.probability, holder.ambiguous, holder.decision = True, 1.0, False, None
+            holder.by_hand, holder.probability, holder.ambiguous = True, 1.0, False
+            self._live.change(holder)
         for holder in self._holders.of(new):
             for rival in self._holders.rivals(holder, new):
                 if rival.serial > holder.serial:

@@ -145,6 +145,7 @@ class Intake:
         self._live.hungry_ns[slots] = at_ns + waits_ns
         for tracklet in tracklets:
             tracklet.crops += 1
+        self._live.unasked[slots] = True
         return tracklets
 
     def look_again(self, tracklets: Sequence[Tracklet]) -> None:

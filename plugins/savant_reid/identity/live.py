@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ FIRST_SLOTS = 256
 SILENT_NS = 2_000_000_000
 # Velocities follow the last so many steps, about.
 VELOCITY_STEPS = 4.0
+UNSAID = -1
+# Where the middle of the feet is, in a box's width and height.
+FEET = np.array([0.5, 1.0], np.float32)
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,9 @@ class LiveTracks:
     """Tracks by (camera, track id) in slots; a slot is free again when its track has been gone for the patience.
 
     Columns, by slot: used bool; camera, last_ns int64; box float32 ltwh pixels; velocity float64 px/s of the middle of
-    the feet; lost bool: as its tracklet; hungry_ns: when its next crop is wanted. tracklets: by slot, None where free.
+    the feet; lost bool: as its tracklet; hungry_ns: when its next crop is wanted; unasked bool: it may have something
+    new to say; said: the Decision that is said of it in every frame, and state int8: the number of that one's state, or
+    UNSAID where what is said must be worked out anew. tracklets: by slot, None where free.
     """
 
     def __init__(self, cameras: int, clock: SiteClock) -> None:
@@ -54,6 +60,9 @@ class LiveTracks:
         self.camera = np.zeros(FIRST_SLOTS, np.int64)
         self.last_ns = np.zeros(FIRST_SLOTS, np.int64)
         self.hungry_ns = np.zeros(FIRST_SLOTS, np.int64)
+        self.unasked = np.zeros(FIRST_SLOTS, bool)
+        self.said = np.zeros(FIRST_SLOTS, object)
+        self.state = np.zeros(FIRST_SLOTS, np.int8)
         self.box = np.zeros((FIRST_SLOTS, 4), np.float32)
         self.velocity = np.zeros((FIRST_SLOTS, 2))
         self._free = list(range(FIRST_SLOTS))[::-1]
@@ -67,30 +76,26 @@ class LiveTracks:
     def observe(self, batch: Sequence[Sightings], cameras: Sequence[int], times_ns: Sequence[int]) -> Seen:
         """Take in the frames of one moment, seen at these site times."""
         counts = [len(sightings) for sightings in batch]
-        starts = np.concatenate([[0], np.cumsum(counts)]).tolist() if batch else [0]
+        starts = [0, *accumulate(counts)]
         frame_of = np.repeat(np.arange(len(batch)), counts)
         boxes = np.concatenate([s.boxes for s in batch]) if batch else np.zeros((0, 4), np.float32)
         boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
-        row_camera = np.repeat(np.array(cameras, np.int64), counts)
-        at_ns = np.repeat(np.array(times_ns, np.int64), counts)
-        slots = [-1] * len(frame_of)
+        frame_camera, frame_ns = np.array(cameras, np.int64), np.array(times_ns, np.int64)
+        self._camera_ns[frame_camera] = frame_ns
+        track_ids = [track_id for sightings in batch for track_id in sightings.track_ids.tolist()]
+        slots = [-1] * len(track_ids)
         new: list[Tracklet] = []
         # New tracks begin in the order of cameras and track ids: nothing depends on the order within a batch.
-        in_order = sorted(zip(cameras, times_ns, starts, batch, strict=False), key=lambda frame: frame[:3])
-        for camera, now_ns, start, sightings in in_order:
-            self._camera_ns[camera] = now_ns
-            known = self._slot_of[camera]
-            track_ids = sightings.track_ids.tolist()
-            found = [known.get(track_id, -1) for track_id in track_ids]
-            if -1 in found:
-                for i in sorted((i for i, slot in enumerate(found) if slot < 0), key=track_ids.__getitem__):
-                    if track_ids[i] not in known:
-                        new.append(self._begin(camera, track_ids[i], now_ns, boxes[start + i]))
-                    found[i] = known[track_ids[i]]
-            if len(set(found)) < len(found):
+        for camera, now_ns, start, end in sorted(zip(cameras, times_ns, starts, starts[1:], strict=False)):
+            known, mine = self._slot_of[camera], track_ids[start:end]
+            distinct = set(mine)
+            for track_id in sorted(distinct.difference(known)):
+                new.append(self._begin(camera, track_id, now_ns, boxes[start + mine.index(track_id)]))
+            found = [known[track_id] for track_id in mine]
+            if len(distinct) < len(found):
                 found = [slot if slot not in found[:i] else -1 for i, slot in enumerate(found)]
-            slots[start : start + len(found)] = found
-        seen = Seen(np.array(slots, np.int64), frame_of, row_camera, at_ns, boxes, starts, new)
+            slots[start:end] = found
+        seen = Seen(np.array(slots, np.int64), frame_of, frame_camera[frame_of], frame_ns[frame_of], boxes, starts, new)
         self._move(seen)
         return seen
 
@@ -107,16 +112,17 @@ class LiveTracks:
         """Slots of a camera's live tracks."""
         return np.array(list(self._slot_of[camera].values()), np.int64)
 
-    def lost_by(self, camera: int) -> list[Tracklet]:
-        """Tracklets of a camera that are lost and have not ended."""
-        live = self.tracklets
-        return [one for slot in self._slot_of[camera].values() if (one := live[slot]) is not None and one.lost]
+    def lost_slots(self) -> Rows:
+        """Slots of tracklets that are lost and have not ended."""
+        return np.flatnonzero(self.used & self.lost)
 
     def exchange(self, a: Tracklet, b: Tracklet) -> None:
         """The tracker has swapped two persons: each goes on on the other's track."""
         a.slot, b.slot = b.slot, a.slot
         a.track_id, b.track_id = b.track_id, a.track_id
         self.tracklets[a.slot], self.tracklets[b.slot] = a, b
+        self.change(a)
+        self.change(b)
 
     def replace(self, old: Tracklet) -> Tracklet:
         """Somebody else goes on on this track: a new tracklet in the old one's slot, which has none any more."""
@@ -125,14 +131,19 @@ class LiveTracks:
         box = tuple(self.box[slot].tolist())
         now = Tracklet(self._serial, slot, old.camera, old.track_id, -1, int(self.last_ns[slot]), box)
         self.tracklets[slot], self.lost[slot] = now, False
+        self.change(now)
         return now
 
+    def change(self, tracklet: Tracklet) -> None:
+        """It is somebody else, or less or more surely so: it may be asked again, and is spoken of anew."""
+        if tracklet.slot >= 0:
+            self.unasked[tracklet.slot], self.state[tracklet.slot] = True, UNSAID
+
     def lose(self, tracklet: Tracklet) -> None:
-        """It is not seen any more: write down where it was last."""
+        """It is not seen any more: write down when it was last."""
         slot = tracklet.slot
         tracklet.lost = self.lost[slot] = True
-        tracklet.last_ns, tracklet.last_box = int(self.last_ns[slot]), tuple(self.box[slot].tolist())
-        tracklet.velocity = tuple(self.velocity[slot].tolist())
+        tracklet.last_ns = int(self.last_ns[slot])
 
     def find(self, tracklet: Tracklet) -> None:
         """It is seen again."""
@@ -154,6 +165,7 @@ class LiveTracks:
         tracklet = Tracklet(self._serial, slot, camera, track_id, -1, now_ns, tuple(box.tolist()))
         self.tracklets[slot] = tracklet
         self.used[slot], self.lost[slot], self.camera[slot] = True, False, camera
+        self.unasked[slot], self.state[slot] = True, UNSAID
         self.last_ns[slot], self.hungry_ns[slot] = now_ns, now_ns
         self.box[slot], self.velocity[slot] = box, 0.0
         self._slot_of[camera][track_id] = slot
@@ -167,18 +179,16 @@ class LiveTracks:
             else (seen.slots[real], seen.boxes[real], seen.at_ns[real])
         )
         elapsed_s = (at_ns - self.last_ns[slots]) * 1e-9
-        before, after = self.box[slots], boxes
-        step = (after[:, :2] - before[:, :2]) + (after[:, 2:] - before[:, 2:]) * np.array([0.5, 1.0], np.float32)
-        moved = elapsed_s > 0.0
-        speed = step[moved] / elapsed_s[moved, None]
-        slots_moved = slots[moved]
-        self.velocity[slots_moved] += (speed - self.velocity[slots_moved]) / VELOCITY_STEPS
-        self.last_ns[slots], self.box[slots] = at_ns, boxes
+        step = boxes - self.box.take(slots, axis=0)
+        speed = (step[:, :2] + step[:, 2:] * FEET) / np.where(elapsed_s > 0.0, elapsed_s, np.inf)[:, None]
+        velocity = self.velocity.take(slots, axis=0)
+        velocity += (speed - velocity) * np.where(elapsed_s > 0.0, 1.0 / VELOCITY_STEPS, 0.0)[:, None]
+        self.last_ns[slots], self.box[slots], self.velocity[slots] = at_ns, boxes, velocity
 
     def _grow(self) -> None:
         n = len(self.used)
         self._free = list(range(n, 2 * n))[::-1]
         self.tracklets += [None] * n
-        for name in ("used", "lost", "camera", "last_ns", "hungry_ns", "box", "velocity"):
+        for name in ("used", "lost", "camera", "last_ns", "hungry_ns", "unasked", "said", "state", "box", "velocity"):
             column = getattr(self, name)
             setattr(self, name, np.concatenate([column, np.zeros_like(column)]))

@@ -23,7 +23,7 @@ SLACK_NS = 300_000_000
 PER_CAMERA = 4
 # Only so many identities per tracklet are looked at closely; a look worth less than this is not looked at.
 MOST_CANDIDATES = 12
-LEAST_NATS = -2.0
+LEAST_NATS = 1.0
 
 
 class _Asked(NamedTuple):
@@ -78,32 +78,32 @@ class GalleryLookup:
 
     def _pairs(self, asked: _Asked, lost: Lost) -> _Pairs:
         """By one search: who is like whom, or was lost where somebody else was found."""
-        blocks = self._transits.possible_from(sorted(set(asked.cameras.tolist()))).tolist()
+        blocks = self._transits.possible_from(asked.cameras).tolist()
         blocks += [ELSEWHERE] if self._entry.names else []
-        least = np.repeat(self._scores.least_similarities(LEAST_NATS)[asked.buckets][:, None], len(blocks), axis=1)
+        least = self._scores.least_similarities(LEAST_NATS)[asked.buckets][:, None].repeat(len(blocks), axis=1)
         number = np.full(len(self._topology.cameras) + 1, -1)  # ELSEWHERE is the last
         number[blocks] = np.arange(len(blocks))
         block = number[self._gallery.last_camera[lost.rows]]
         lost, block = lost.take(block >= 0), block[block >= 0]
         least[lost.asked, block] = -np.inf  # however little alike
         owners, similarities = self._gallery.nearest(asked.looks, blocks, PER_CAMERA, least)
-        worth = self._scores.nats(similarities, asked.buckets[:, None]) > LEAST_NATS
-        motion = np.zeros(owners.shape)
         places = block[:, None] * PER_CAMERA + np.arange(PER_CAMERA)
         hit, place = np.nonzero(owners[lost.asked[:, None], places] == lost.global_ids[:, None])
-        at, column = lost.asked[hit], places[hit, place]
-        worth[at, column], motion[at, column] = True, lost.take(hit).nats()
-        worth &= owners > 0
+        was_lost, motion = np.zeros(owners.shape, bool), np.zeros(owners.shape)
+        hits = lost.asked[hit], places[hit, place]
+        was_lost[hits], motion[hits] = True, lost.nats[hit]
+        at, column = found = np.divmod(np.flatnonzero(owners > 0), owners.shape[1])
+        start = np.array(blocks, np.int64)[column // PER_CAMERA]
+        pairs = _Pairs(at, owners[found], similarities[found], start, motion[found])
+        worth = was_lost[found] | (self._scores.nats(pairs.similarities, asked.buckets[at]) > LEAST_NATS)
         if not self._entry.is_open:
-            for mine, ids, alike, look in zip(worth, owners, similarities, asked.looks, strict=True):
-                at = np.flatnonzero(mine)
-                mine[at] = self._entry.admits(ids[at].tolist(), alike[at], look)
-        at, column = np.divmod(np.flatnonzero(worth), worth.shape[1])
-        start = np.repeat(np.array(blocks, np.int64), PER_CAMERA)[column]
-        return _Pairs(at, owners[at, column], similarities[at, column], start, motion[at, column])
+            for who, look in enumerate(asked.looks):
+                mine = np.flatnonzero(worth & (at == who))
+                worth[mine] = self._entry.admits(pairs.global_ids[mine].tolist(), pairs.similarities[mine], look)
+        return _Pairs._make(column[worth] for column in pairs)
 
     def _others(self, asked: _Asked, pairs: _Pairs) -> Columns:
-        """The MOST_CANDIDATES most probable of each who is asked about, but for its own identity."""
+        """The MOST_CANDIDATES most probable of each who is asked about, but for its own identity; more in a tie."""
         rows = self._gallery.rows_of(pairs.global_ids.tolist())
         camera = asked.cameras[pairs.asked]
         gap_s = np.asarray((asked.first_ns[pairs.asked] - self._gallery.last_seen_ns[rows]) * 1e-9, np.float64)
@@ -162,20 +162,11 @@ class GalleryLookup:
 
 
 def _best(groups: Int64s, values: Doubles, most: int) -> Int64s:
-    """Indices of the `most` highest values of each group, highest first; groups: (n,) ascending."""
-    kept = np.flatnonzero(values >= _least(groups, values, most)[groups])
-    groups, values = groups[kept], values[kept]
-    order = np.lexsort((-values, groups))
-    first = np.searchsorted(groups, groups)
-    return kept[order[np.arange(len(order)) - first < most]]
-
-
-def _least(groups: Int64s, values: Doubles, most: int) -> Doubles:
-    """By group, a value that `most` of its values reach; those below it need not be put in order."""
+    """Indices of the `most` highest values of each group, and of all that equal the last; groups: (n,) ascending."""
     count = np.bincount(groups)
     width = int(count.max(initial=0))
     if width <= most:
-        return np.full(len(count), -np.inf)
+        return np.arange(len(groups))
     table = np.full((len(count), width), -np.inf)
     table[groups, np.arange(len(groups)) - np.repeat(np.cumsum(count) - count, count)] = values
-    return np.asarray(np.partition(table, width - most, axis=1)[:, width - most])
+    return np.flatnonzero(values >= np.partition(table, width - most, axis=1)[groups, width - most])

@@ -212,7 +212,7 @@ class Metric:
         covariance = trust * self._within / np.float32(max(self._matches, 1.0)) + (1 - trust) * prior
         covariance += np.float32(RIDGE * np.trace(covariance) / d) * alike
         root = np.linalg.cholesky(covariance.astype(np.float64))
-        return np.asarray(np.linalg.inv(root).T, np.float32)
+        return np.ascontiguousarray(np.linalg.inv(root).T, np.float32)
 
     def _watch(self, camera: int, raw: Floats) -> None:
         """Sound the alarm, and follow at once, when a camera's light has changed for good."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -102,8 +102,8 @@ class Options(NamedTuple):
         logs = np.where(is_alone, -np.inf, self.known.logs)
         highest = self.newcomer_logs.copy()
         np.maximum.at(highest, asked, logs)
-        known = _exp(logs - highest[asked])
-        new = _exp(self.newcomer_logs - highest)
+        known = each(math.exp, logs - highest[asked])
+        new = each(math.exp, self.newcomer_logs - highest)
         total = np.bincount(asked, known, b) + new
         new = new / total
         return np.where(is_alone, new[asked], known / total[asked]), new
@@ -130,11 +130,16 @@ def together(a: Options, b: Options) -> Options:
 
 def once_each(columns: Columns) -> Columns:
     """Each identity once for each who is asked about: the best that speaks for it."""
-    order = np.lexsort((columns.logs, columns.global_ids, columns.asked))
-    asked, ids = columns.asked[order], columns.global_ids[order]
-    is_best = np.ones(len(order), bool)
-    is_best[:-1] = (asked[1:] != asked[:-1]) | (ids[1:] != ids[:-1])
-    return columns.take(order[is_best])
+    return columns.take(highest_of_each(columns.asked, columns.global_ids, columns.logs))
+
+
+def highest_of_each(asked: Int64s, global_ids: Int64s, values: Int64s | Doubles) -> Int64s:
+    """Where each identity of each who is asked about has its highest value; all (n,)."""
+    order = np.lexsort((values, global_ids, asked))
+    asked, global_ids = asked[order], global_ids[order]
+    is_highest = np.ones(len(order), bool)
+    is_highest[:-1] = (asked[1:] != asked[:-1]) | (global_ids[1:] != global_ids[:-1])
+    return order[is_highest]
 
 
 def ranked(columns: Columns) -> Columns:
@@ -148,6 +153,7 @@ def _ends(asked: Int64s, b: int) -> list[int]:
     return ends
 
 
-def _exp(logs: Doubles) -> Doubles:
-    """exp of each, the same on every machine: NumPy's own differs in the last bit with what the processor can do."""
-    return np.array([math.exp(log) for log in logs.tolist()])
+def each(function: Callable[[float], float], values: Doubles) -> Doubles:
+    """(n,) log or exp of each, the same on every machine: NumPy's own differ in the last bit with what the processor
+    can do."""
+    return np.array(list(map(function, values.tolist())), np.float64)

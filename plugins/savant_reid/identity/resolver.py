@@ -178,7 +178,7 @@ class Resolver:
         finder = CandidateFinder(gallery, metric, scores, self.transits, topology, live, entry, motion=tuning.motion)
         acceptance = Acceptance.of_all() if entry.closed else Acceptance(self._policy.target_fpir)
         keeper = Keeper(gallery, holders, self._ledger, self._policy, tuning, entry.names)
-        answers = Answers(gallery, holders, keeper, self._ledger, tuning, self._first_id, entry, self._hands)
+        answers = Answers(gallery, holders, keeper, self._ledger, tuning, self._first_id, entry, self._hands, live)
         intake = Intake(live, crops, metric, scores, tuning, self._embeddings)
         presence = Presence(gallery, self.transits, topology, holders, entry)
         lessons = Lessons(live, crops, gallery, metric, scores, self.transits, topology, acceptance)

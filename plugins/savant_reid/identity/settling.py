@@ -1,7 +1,8 @@
 """Who gets whom: the possible answers of a moment, settled so that nobody gets an identity that another has got.
 
-Who competes for no identity with anybody is settled alone; the others in components of at most MOST_JOINT tracklets by
-exact assignment, larger ones greedily by their worth, so that a crowd costs a bounded time.
+Everybody gets what is best alone, unless others want it too: those are settled with all whom they compete with, in
+components of at most MOST_JOINT tracklets by exact assignment, larger ones greedily by their worth, so that a crowd
+costs a bounded time.
 """
 
 from __future__ import annotations
@@ -21,28 +22,26 @@ def settle(options: Options, values: Doubles) -> Int64s:
 
     values: (n,) what each option is worth against NOBODY, which is worth 0.
     """
-    chosen = _best(options, values)
-    ends = options.ends
-    for component in _components(options):
-        if len(component) > 1:
-            at = np.concatenate([np.arange(ends[who], ends[who + 1]) for who in component])
-            way = _assign if len(component) <= MOST_JOINT else _greedy
-            chosen[component] = way(options, values, np.array(component), at)
+    known = options.known
+    at = np.flatnonzero(values > 0.0)
+    chosen = np.full(len(options.tracklets), NOBODY, np.int64)
+    order = at[np.lexsort((-at, values[at]))]
+    chosen[known.asked[order]] = order  # the most probable of the best is the last
+    for component in _components(known.asked[at].tolist(), known.global_ids[at].tolist()):
+        members = np.array(component)
+        if len(np.unique(known.global_ids[chosen[members]])) == len(members):
+            continue  # everybody gets the best
+        way = _assign if len(members) <= MOST_JOINT else _greedy
+        chosen[members] = way(options, values, members, at[np.isin(known.asked[at], members)])
     return chosen
 
 
-def _best(options: Options, values: Doubles) -> Int64s:
-    """(b,) index of the option that each would get alone, or NOBODY."""
-    best = np.full(len(options.tracklets), NOBODY, np.int64)
-    order = np.lexsort((-np.arange(len(values)), values))
-    order = order[values[order] > 0.0]
-    best[options.known.asked[order]] = order  # the most probable of the best is the last
-    return best
+def _components(asked: list[int], global_ids: list[int]) -> list[list[int]]:
+    """Numbers of those who compete, directly or through others, for what they are worth; each ascending.
 
-
-def _components(options: Options) -> list[list[int]]:
-    """Numbers of those who are asked about that compete, directly or through others."""
-    leader = list(range(len(options.tracklets)))
+    asked: ascending, and global_ids: what everybody may get.
+    """
+    leader = dict(zip(asked, asked, strict=True))
 
     def lead(at: int) -> int:
         while leader[at] != at:
@@ -51,22 +50,20 @@ def _components(options: Options) -> list[list[int]]:
         return at
 
     first: dict[int, int] = {}
-    own = ((at, tracklet.global_id) for at, tracklet in enumerate(options.tracklets) if tracklet.global_id)
-    known = zip(options.known.asked.tolist(), options.known.global_ids.tolist(), strict=True)
-    for at, global_id in (*own, *known):
+    for at, global_id in zip(asked, global_ids, strict=True):
         other = first.setdefault(global_id, at)
         if other != at:
             leader[lead(at)] = lead(other)
     groups: dict[int, list[int]] = {}
-    for at in range(len(leader)):
+    for at in leader:
         groups.setdefault(lead(at), []).append(at)
-    return list(groups.values())
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _assign(options: Options, values: Doubles, component: Int64s, at: Int64s) -> Int64s:
     """(c,) option of each, or NOBODY: one identity of their own, or none, so that the total value is greatest.
 
-    component: (c,) numbers of who is asked about, ascending; at: indices of their options.
+    component: (c,) numbers of who is asked about, ascending; at: indices of their options that are worth more than 0.
     """
     identities, column = np.unique(options.known.global_ids[at], return_inverse=True)
     row = np.searchsorted(component, options.known.asked[at])
@@ -82,7 +79,6 @@ def _greedy(options: Options, values: Doubles, component: Int64s, at: Int64s) ->
     ids, who = options.known.global_ids[at], np.searchsorted(component, options.known.asked[at])
     serials = np.array([tracklet.serial for tracklet in options.tracklets], np.int64)[component]
     order = np.lexsort((ids, serials[who], -values[at]))
-    order = order[values[at][order] > 0.0]
     chosen = np.full(len(component), NOBODY, np.int64)
     taken: set[int] = set()
     for mine, global_id, option in zip(who[order].tolist(), ids[order].tolist(), at[order].tolist(), strict=True):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from savant_reid.identity.candidates import Arrival, Considered
-from savant_reid.identity.types import Decision, Reason
+from savant_reid.identity.types import Reason
 
 Floats = NDArray[np.float32]
 # ltwh, pixels.
@@ -20,8 +20,8 @@ class Tracklet:
     """One person on one track of one camera; compared and hashed as the object it is.
 
     serial: unique for ever, in order of appearance. slot: its place among the live tracks, -1 when it has none any
-    more. row: of its crops, -1 before the first. first_ns, first_box (ltwh): where it began. last_ns, last_box,
-    velocity (px/s): where it was seen last, filled in when it is lost. mean: (D,) robust mean of its crops, raw. crops:
+    more. row: of its crops, -1 before the first. first_ns, first_box (ltwh): where it began. last_ns:
+    when it was seen last, filled in when it is lost. mean: (D,) robust mean of its crops, raw. crops:
     how many were taken in all; shared_crops: how many of them its identity has counted.
 
     global_id: its identity, 0 before the decision. founder: it made that identity. arrival: the walk that brought it
@@ -30,8 +30,7 @@ class Tracklet:
     when, and with how many crops, it was last decided. strangers: crops in a row, the latest, that looked like somebody
     else. doubts: above 0 for some crops after one that hardly looked like the others. cut_from, cut_ns: the identity
     that was said of this track before it turned out to have gone over to this person, and since when. by_hand: somebody
-    has decided who it is; hand_group: which of their people it is now (by_hand.py), -1 for none. decision: what is said
-    of it, until something changes.
+    has decided who it is; hand_group: which of their people it is now (by_hand.py), -1 for none.
     """
 
     serial: int
@@ -42,8 +41,6 @@ class Tracklet:
     first_ns: int
     first_box: Box
     last_ns: int = 0
-    last_box: Box | None = None
-    velocity: tuple[float, float] = (0.0, 0.0)
     mean: Floats | None = None
     crops: int = 0
     shared_crops: int = 0
@@ -66,4 +63,3 @@ class Tracklet:
     cut_ns: int = 0
     by_hand: bool = False
     hand_group: int = -1
-    decision: Decision | None = None

@@ -76,7 +76,7 @@ class Transits:
         self.newcomers = np.zeros(n)
         self._newcomer_seconds = 0.0
         self._last_ns: int | None = None
-        self._rates, self._density, self._arrived = (np.zeros((n, n, BINS)) for _ in range(3))
+        self._density, self._arrived = np.zeros((n, n, BINS)), np.zeros((n, n, BINS))
         self._possible = np.zeros((n, n), bool)
         self._walked: set[tuple[int, int]] = set()  # ways that have been learned from since the last refresh
         self._taught = self._due = 0.0
@@ -100,8 +100,8 @@ class Transits:
 
         end: (n,). Any may also be one for all.
         """
-        at = np.searchsorted(self.edges_s, np.maximum(gap_s, 0.0))
-        return np.asarray(self._rates[start, end, np.minimum(at, BINS - 1)])
+        at = np.minimum(np.searchsorted(self.edges_s, np.maximum(gap_s, 0.0)), BINS - 1)
+        return np.asarray(self._shares[start, end] * self._density[start, end, at] / self._missing[start, at])
 
     def newcomer_rate(self, camera: int) -> float:
         """People never seen before, per second, at this camera."""
@@ -113,7 +113,7 @@ class Transits:
         site = (self.newcomers.sum() + n * NEWCOMERS_PER_S * NEWCOMERS_WEIGHT_S) / (n * (seconds + NEWCOMERS_WEIGHT_S))
         return np.asarray((self.newcomers + site * NEWCOMERS_WEIGHT_S) / (seconds + NEWCOMERS_WEIGHT_S))
 
-    def possible_from(self, ends: Sequence[int]) -> NDArray[np.int64]:
+    def possible_from(self, ends: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
         """Cameras from which somebody may come to any of `ends`."""
         return np.flatnonzero(self._possible[:, ends].any(axis=1))
 
@@ -159,10 +159,8 @@ class Transits:
         self._density[start, end] = when / self._widths
         self._arrived[start, end] = np.cumsum(when, axis=1) - 0.5 * when
         self._possible[start, end] = when.max(axis=1) > 0.0
-        where = self.shares()
-        missing = np.clip(1.0 - np.einsum("ab,abt->at", where, self._arrived), 0.05, 1.0)
-        np.multiply(where[:, :, None], self._density, out=self._rates)
-        self._rates /= missing[:, None, :]
+        self._shares = self.shares()
+        self._missing = np.clip(1.0 - np.einsum("ab,abt->at", self._shares, self._arrived), 0.05, 1.0)
 
     def shares(self) -> Doubles:
         """(n, n) of those who leave camera a, the share that goes to b; the rest leaves the site."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from savant_reid.identity.gallery import Gallery
 from savant_reid.identity.ledger import Ledger
-from savant_reid.identity.live import LiveTracks, Seen
+from savant_reid.identity.live import UNSAID, LiveTracks, Seen
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
 from savant_reid.identity.types import Decision, Reason, RunnerUp, State, Unmatched
+
+STATES = list(State)
 
 
 class Voice:
@@ -18,28 +22,30 @@ class Voice:
 
     def of(self, seen: Seen, gallery: Gallery | None) -> list[Decision]:
         """One decision per row of the batch. gallery: None before the first embedding."""
-        tracklets = self._live.tracklets
-        decisions = []
-        for slot, camera in zip(seen.slots.tolist(), seen.cameras.tolist(), strict=True):
-            tracklet = tracklets[slot] if slot >= 0 else None
-            decision = tracklet.decision if tracklet is not None else None
-            decisions.append(decision or self._say(tracklet, camera, gallery))
-        states = [decision.state for decision in decisions]
-        for state in State:
-            self._ledger.counts[state.value] += states.count(state)
+        live, slots = self._live, seen.slots
+        repeats = np.flatnonzero(slots < 0)
+        real = slots[slots >= 0] if len(repeats) else slots
+        for slot in real[live.state[real] == UNSAID].tolist():
+            tracklet = live.tracklets[slot]
+            if tracklet is not None:
+                said = self._say(tracklet, gallery)
+                live.said[slot], live.state[slot] = said, STATES.index(said.state)
+        decisions: list[Decision] = live.said[slots].tolist()
+        for row in repeats.tolist():
+            name = self._topology.cameras[seen.cameras[row]]
+            decisions[row] = Decision(name, -1, Unmatched(Reason.TOO_LITTLE_EVIDENCE), State.PROVISIONAL, 0.0)
+        counts = np.bincount(live.state[real], minlength=len(STATES))
+        counts[STATES.index(State.PROVISIONAL)] += len(repeats)
+        for state, count in zip(STATES, counts.tolist(), strict=True):
+            self._ledger.counts[state.value] += count
         return decisions
 
-    def _say(self, tracklet: Tracklet | None, camera: int, gallery: Gallery | None) -> Decision:
-        name = self._topology.cameras[camera]
-        if tracklet is None:
-            return Decision(name, -1, Unmatched(Reason.TOO_LITTLE_EVIDENCE), State.PROVISIONAL, 0.0)
+    def _say(self, tracklet: Tracklet, gallery: Gallery | None) -> Decision:
+        name = self._topology.cameras[tracklet.camera]
         row = gallery.row_of(tracklet.global_id) if gallery and tracklet.global_id else None
         if row is None or gallery is None:
-            said = Decision(name, tracklet.track_id, Unmatched(tracklet.unmatched), State.PROVISIONAL, 0.0)
-        else:
-            state = State.CONFIRMED if gallery.confirmed[row] else State.PROVISIONAL
-            state = State.AMBIGUOUS if tracklet.ambiguous else state
-            runner_up = RunnerUp(*tracklet.runner_up) if tracklet.runner_up else None
-            said = Decision(name, tracklet.track_id, tracklet.global_id, state, tracklet.probability, runner_up)
-        tracklet.decision = said
-        return said
+            return Decision(name, tracklet.track_id, Unmatched(tracklet.unmatched), State.PROVISIONAL, 0.0)
+        state = State.CONFIRMED if gallery.confirmed[row] else State.PROVISIONAL
+        state = State.AMBIGUOUS if tracklet.ambiguous else state
+        runner_up = RunnerUp(*tracklet.runner_up) if tracklet.runner_up else None
+        return Decision(name, tracklet.track_id, tracklet.global_id, state, tracklet.probability, runner_up)
