@@ -21,6 +21,7 @@ from savant_reid.identity.search import (
     faiss_flat,
     kernels,
     pages,
+    products,
     segments,
 )
 from tests.identity.search.backends import PARAMETERS, Make, make_or_skip
@@ -39,6 +40,8 @@ def make(request: pytest.FixtureRequest) -> Make:
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a few dozen rows already fill several segments and several pages, and those that are spare run out."""
     monkeypatch.setattr(segments, "SEGMENT_ROWS", 24)
+    monkeypatch.setattr(products, "_SMALL", 12 * 16 * DIMENSION)
+    monkeypatch.setattr(products, "_SMALL_PRODUCTS", True)
     monkeypatch.setattr(pages, "PAGE_ROWS", 32)
     monkeypatch.setattr(pages, "_SPARE_PAGES", 1)
     monkeypatch.setattr(array_module, "_SCORES", 2000)
@@ -94,7 +97,6 @@ def test_only_what_is_of_no_use_may_be_left_out(
 ) -> None:
     """Bounds between the first and the last of the best, and some that leave all or nothing."""
     monkeypatch.setattr(exact, "_FEW_ROWS", together)
-    monkeypatch.setattr(exact, "_RUN_ROWS", 60)
     search, _ = filled(make, owners=300, blocks=3, dimension=32, seed=5)
     asked, blocks = unit(probes, 32, seed=1), [2, 7, 0]
     whole = search.nearest(asked, blocks, 4)

@@ -75,12 +75,13 @@ def kth_best(scores: Float32s, k: int) -> Float32s:
 def ranked(found: list[Found], shape: tuple[int, int], k: int) -> Nearest:
     """The k best of each of `shape` (probes, blocks), ties in the order of the owners."""
     probes, blocks = shape
-    best_owners = np.full((probes * blocks, k), NOBODY, np.int64)
-    best_scores = np.full((probes * blocks, k), -np.inf, np.float32)
+    best_owners = np.full(probes * blocks * k, NOBODY, np.int64)
+    best_scores = np.full(probes * blocks * k, -np.inf, np.float32)
     if found:
         probe, block, owners, scores = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
         chosen, cell, rank = _best(probe * blocks + block, owners, scores, k)
-        best_owners[cell, rank], best_scores[cell, rank] = owners[chosen], scores[chosen]
+        place = cell * k + rank
+        best_owners[place], best_scores[place] = owners[chosen], scores[chosen]
     return Nearest(best_owners.reshape(probes, blocks * k), best_scores.reshape(probes, blocks * k))
 
 
