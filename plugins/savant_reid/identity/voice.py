@@ -23,19 +23,21 @@ class Voice:
     def of(self, seen: Seen, gallery: Gallery | None) -> list[Decision]:
         """One decision per row of the batch. gallery: None before the first embedding."""
         live, slots = self._live, seen.slots
-        repeats = np.flatnonzero(slots < 0)
-        real = slots[slots >= 0] if len(repeats) else slots
+        # A row that repeats a track of its frame, and one whose track is over already: its camera's time went back.
+        is_nobody = (slots < 0) | ~live.used[slots]
+        nobody = np.flatnonzero(is_nobody)
+        real = slots[~is_nobody] if len(nobody) else slots
         for slot in real[live.state[real] == UNSAID].tolist():
             tracklet = live.tracklets[slot]
             if tracklet is not None:
                 said = self._say(tracklet, gallery)
                 live.said[slot], live.state[slot] = said, STATES.index(said.state)
         decisions: list[Decision] = live.said[slots].tolist()
-        for row in repeats.tolist():
+        for row in nobody.tolist():
             name = self._topology.cameras[seen.cameras[row]]
             decisions[row] = Decision(name, -1, Unmatched(Reason.TOO_LITTLE_EVIDENCE), State.PROVISIONAL, 0.0)
         counts = np.bincount(live.state[real], minlength=len(STATES))
-        counts[STATES.index(State.PROVISIONAL)] += len(repeats)
+        counts[STATES.index(State.PROVISIONAL)] += len(nobody)
         for state, count in zip(STATES, counts.tolist(), strict=True):
             self._ledger.counts[state.value] += count
         return decisions
