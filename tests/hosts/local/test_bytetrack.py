@@ -74,6 +74,45 @@ def test_people_who_cross_keep_their_ids() -> None:
         assert tracker.update(boxes, sure(2)).track_ids.tolist() == [1, 2]
 
 
+RED, BLUE = np.float32([1, 0]), np.float32([0, 1])
+
+
+def ids_of_two_who_meet_and_turn_back(tracker: ByteTrack) -> list[int]:
+    """Red comes from the left, blue from the right; as they meet neither is found."""
+    looks = np.stack([RED, BLUE])
+    for frame in range(24):
+        tracker.update(at(100 + 3 * frame, 256 - 3 * frame), sure(2), looks=looks)
+    for _ in range(4):
+        tracker.update(at(), sure(0), looks=np.zeros((0, 2), np.float32))
+    for frame in range(24):
+        found = tracker.update(at(172 - 3 * frame, 184 + 3 * frame), sure(2), looks=looks)
+    return found.track_ids.tolist()
+
+
+def test_looks_tell_who_turned_back_in_a_crossing() -> None:
+    assert ids_of_two_who_meet_and_turn_back(ByteTrack(30)) == [2, 1]  # boxes alone: they walked on
+    assert ids_of_two_who_meet_and_turn_back(ByteTrack(30, look_weight=1.0)) == [1, 2]
+
+
+def test_looks_have_no_say_where_nobody_else_is_near() -> None:
+    tracker = ByteTrack(30, look_weight=10.0)
+    for look in (RED, BLUE, RED):
+        found = tracker.update(at(100, 600), sure(2), looks=np.stack([look, RED]))
+        assert found.track_ids.tolist() == [1, 2]
+
+
+def test_one_look_per_box() -> None:
+    with pytest.raises(ValueError, match=r"expected 2 looks, one per box, found 1"):
+        ByteTrack(30, look_weight=1.0).update(at(1, 2), sure(2), looks=RED[None])
+
+
+def test_a_very_sure_detection_is_shown_at_once() -> None:
+    tracker = ByteTrack(30, sure_confidence=0.8)
+    ids_of(tracker)
+    assert ids_of(tracker, 100, confidence=0.8) == []
+    assert ids_of(tracker, 100, 600, confidence=0.81) == [1, 2]
+
+
 def test_low_confidence_keeps_a_track_but_starts_none() -> None:
     tracker = ByteTrack(30)
     ids_of(tracker, 100)

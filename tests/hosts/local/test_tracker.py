@@ -67,6 +67,19 @@ def test_refused_boxes_are_counted_over_epochs() -> None:
     assert trackers.refused == 2
 
 
+def test_colours_are_no_embeddings() -> None:
+    trackers = CameraTrackers(ByteTrackSettings(look_weight=1.0))
+    one = frame("door", 0, 100)
+    trackers.track([one])
+    assert one.track_ids.tolist() == [1]
+    assert one.looks is None
+
+
+@pytest.mark.parametrize(("weight", "expected"), [(0.0, None), (0.5, 0.1)])
+def test_colours_are_asked_for_where_they_count(weight: float, expected: float | None) -> None:
+    assert ByteTrackSettings(look_weight=weight).colours_from == expected
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -76,6 +89,8 @@ def test_refused_boxes_are_counted_over_epochs() -> None:
         ({"lost_seconds": float("nan")}, r"lost_seconds: .* found nan"),
         ({"high_confidence": True}, r"high_confidence: expected a confidence from 0 to 1, found True"),
         ({"low_confidence": 0.6}, r"low_confidence: expected at most high_confidence \(0.5\), found 0.6"),
+        ({"look_weight": -1}, r"look_weight: expected a weight from 0 to 10, found -1"),
+        ({"sure_confidence": 2}, r"sure_confidence: expected a confidence from 0 to 1, found 2"),
         ({"speed": 1}, r"speed: expected one of frame_rate, "),
     ],
 )

@@ -1,4 +1,4 @@
-"""What each track has looked like lately, for DeepSORT's cosine distance."""
+"""What each track has looked like lately: all looks for DeepSORT's cosine distance, their mean for ByteTrack's."""
 
 from __future__ import annotations
 
@@ -64,3 +64,35 @@ class TrackLooks:
                 self._rings[track] = np.empty((self._budget, len(look)), np.float32)
             self._rings[track][self._seen[track] % self._budget] = look
             self._seen[track] += 1
+
+
+class MeanLooks:
+    """The running mean of each of n tracks' looks, as unit rows; `keep_share` of it stays with each new look."""
+
+    def __init__(self, keep_share: float = 0.9) -> None:
+        self._keep_share = keep_share
+        self._means = np.zeros((0, 1), np.float32)  # (n, D), rows of NaN before the first look
+
+    def start(self, count: int) -> None:
+        """New tracks, without a look yet."""
+        self._means = np.append(self._means, np.full((count, self._means.shape[1]), np.nan, np.float32), axis=0)
+
+    def add(self, tracks: Int64s, looks: Float32s) -> None:
+        """looks: (m, D), one more of each of the (m,) tracks; rows of NaN change nothing."""
+        if looks.shape[1] != self._means.shape[1]:
+            self._means = np.full((len(self._means), looks.shape[1]), np.nan, np.float32)
+        seen = np.isfinite(looks).all(axis=1)
+        tracks, looks = tracks[seen], unit_rows(looks[seen])
+        old = self._means[tracks]
+        mixed = self._keep_share * old + (1 - self._keep_share) * looks
+        self._means[tracks] = unit_rows(np.where(np.isnan(old), looks, mixed))
+
+    def distances(self, looks: Float32s) -> Float64s:
+        """(n, m) float64: 1 - the cosine of each track's mean to each of the (m, D) looks; NaN where one has none."""
+        if looks.shape[1] != self._means.shape[1]:
+            return np.full((len(self._means), len(looks)), np.nan)
+        return np.asarray(1.0 - self._means @ unit_rows(looks).T, np.float64)
+
+    def keep(self, tracks: NDArray[np.bool_]) -> None:
+        """tracks: (n,) bool, which ones stay."""
+        self._means = self._means[tracks]

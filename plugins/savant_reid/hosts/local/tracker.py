@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from savant_reid.hosts.local.colours import colours
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.tracker_settings import ByteTrackSettings, TrackerSettings
 from savant_reid.hosts.local.tracking import Tracker
@@ -19,8 +20,8 @@ Look = Callable[[Sequence[Frame], float], list[NDArray[np.float32]]]
 class CameraTrackers:
     """The stage after the detector: detections in, tracked people out, for all cameras.
 
-    frame_rates: of the cameras whose rate is known. look: for trackers that go by what people look like; the frames
-    keep what it found. Track ids count up per camera and go on counting in a new epoch, so that camera and track id
+    frame_rates: of the cameras whose rate is known. look: for trackers that go by embeddings; the frames keep what it
+    found. Track ids count up per camera and go on counting in a new epoch, so that camera and track id
     name a track for the whole run.
     """
 
@@ -44,13 +45,21 @@ class CameraTrackers:
 
     def track(self, frames: Sequence[Frame]) -> None:
         """Replace the detections of each frame by its tracked people; frames of one camera in the order of time."""
-        looks: Sequence[NDArray[np.float32] | None] = [None] * len(frames)
-        if self._look is not None and self._settings.looks_from is not None:
-            looks = self._look(frames, self._settings.looks_from)
-        for frame, look in zip(frames, looks, strict=True):
-            output = self._tracker(frame).update(frame.boxes, frame.confidences, frame.time_ns, look)
+        embeddings = self._embeddings(frames)
+        for frame, embedded in zip(frames, embeddings, strict=True):
+            looks = self._colours(frame) if embedded is None else embedded
+            output = self._tracker(frame).update(frame.boxes, frame.confidences, frame.time_ns, looks)
             frame.set_tracked(output.boxes, output.confidences, output.track_ids)
-            frame.looks = None if look is None else look[output.rows]
+            frame.looks = None if embedded is None else embedded[output.rows]
+
+    def _embeddings(self, frames: Sequence[Frame]) -> Sequence[NDArray[np.float32] | None]:
+        if self._look is None or self._settings.looks_from is None:
+            return [None] * len(frames)
+        return self._look(frames, self._settings.looks_from)
+
+    def _colours(self, frame: Frame) -> NDArray[np.float32] | None:
+        least = self._settings.colours_from
+        return None if least is None else colours(frame.image, frame.boxes, frame.confidences >= least)
 
     def _tracker(self, frame: Frame) -> Tracker:
         epoch, tracker = self._trackers.get(frame.camera, (None, None))

@@ -20,6 +20,8 @@ _BOUNDS = {
     "track_activation_threshold": (0.0, 1.0, "a confidence"),
     "low_confidence": (0.0, 1.0, "a confidence"),
     "min_confidence": (0.0, 1.0, "a confidence"),
+    "sure_confidence": (0.0, 1.0, "a confidence"),
+    "look_weight": (0.0, 10.0, "a weight"),
     "match_threshold": (0.0, 1.0, "a cost, 1 - IoU * confidence"),
     "max_iou_distance": (0.0, 1.0, "a cost, 1 - IoU"),
     "max_cosine_distance": (0.0, 2.0, "a cost, 1 - cosine"),
@@ -55,6 +57,11 @@ class TrackerSettings:
         """The confidence from which on the tracker wants an embedding of a detection; None where it wants none."""
         return None
 
+    @property
+    def colours_from(self) -> float | None:
+        """The confidence from which on the tracker wants the colours of a detection; None where it wants none."""
+        return None
+
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> TrackerSettings:
         """The settings of a module; ConfigError on a name that is not known."""
@@ -75,12 +82,18 @@ class TrackerSettings:
 @dataclass(frozen=True)
 class ByteTrackSettings(TrackerSettings):
     """ByteTrack's (see there); the defaults are those of the paper's code: 0.5, 0.5 + 0.1, 0.1, 0.8 and a second (30
-    frames at 30 frames per second)."""
+    frames at 30 frames per second), with neither looks nor tracks that are shown at once. Its looks are colours."""
 
     high_confidence: float = 0.5
     track_activation_threshold: float = 0.6
     low_confidence: float = 0.1
     match_threshold: float = 0.8
+    look_weight: float = 0.0
+    sure_confidence: float = 1.0
+
+    @property
+    def colours_from(self) -> float | None:
+        return self.low_confidence if self.look_weight else None
 
     def __post_init__(self) -> None:
         super().__post_init__()
