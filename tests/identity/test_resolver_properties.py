@@ -253,6 +253,7 @@ def held(core: Resolver) -> dict[str, int]:
 
 # Long enough that strangers by the thousand are not alike by chance.
 LONG = 128
+LOOKS_OF_NOBODY = np.zeros((0, LONG), np.float32)
 
 
 def strangers_pass(core: Resolver, first: int, steps: int, at_once: int = 10) -> None:
@@ -300,6 +301,25 @@ def test_thousands_who_never_come_back_leave_nothing_behind(policy):
         if size > max(1.25 * midway[path] + 64, room(path, policy["capacity"]))
     }
     assert grown == {}
+
+
+def test_people_without_embeddings_leave_nothing_behind():
+    """An embedder that gives nothing: pairs walk by who lie over one another, and nobody ever judges them."""
+    core = Resolver(Topology(CAMERAS), Policy(), Tuning(patience_s=1.0))
+    boxes = np.array([[100, 60, 60, 180], [110, 60, 60, 180]], np.float32)
+    sizes = []
+    for step in range(400):
+        ids, none = np.array([0, 1]) + 2 * (step // 3), np.full(2, -1)
+        core.resolve(
+            [
+                Sightings(
+                    CAMERAS[0], step * FRAME_NS, ids, boxes, np.ones(2, np.float32), none, LOOKS_OF_NOBODY, (640, 360)
+                )
+            ]
+        )
+        if step in (150, 399):
+            sizes.append(held(core))
+    assert {path: size for path, size in sizes[1].items() if size > sizes[0].get(path, 0)} == {}
 
 
 def room(path: str, capacity: int) -> int:

@@ -208,7 +208,7 @@ class Resolver:
     def _track(self, seen: Seen, overlaps: Overlaps) -> None:
         """Who is back, who crosses whom, who is lost or gone."""
         self._course.welcome_back(seen)
-        if self._tuning.swaps:
+        if self._tuning.swaps and self._engine is not None:
             together = close_together(self._live, seen, overlaps)
             self._crossings.observe(together)
             self._twins.observe(together)
