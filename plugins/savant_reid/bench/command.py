@@ -78,6 +78,24 @@ def passing_command(people: int, capacity: int, as_json: bool) -> None:
         click.echo(json.dumps(passing.as_json(readings)))
 
 
+@bench_command.command("load")
+@click.option("--recording", default="huge", show_default=True, type=click.Choice(["easy", "real", "hard", "huge"]))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option("--seconds", default=90.0, show_default=True, type=click.FloatRange(min=1), help="Of the recording.")
+@click.option("--every", default=1_000_000, show_default=True, type=click.IntRange(min=1), help="Sightings a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+def load_command(recording: str, seed: int, seconds: float, every: int, as_json: bool) -> None:
+    """Cost, memory and shared ids as the gallery grows; nothing is kept of the recording."""
+    from savant_reid.bench import load
+
+    if not as_json:
+        click.echo(load.HEADER)
+    tell = (lambda _: None) if as_json else lambda reading: click.echo(load.as_text(reading))
+    readings = load.measure(recording, seconds, every, seed, tell)
+    if as_json:
+        click.echo(json.dumps(load.as_json(readings)))
+
+
 @bench_command.command("outputs")
 @click.option("--cameras", default=16, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--people", default=4, show_default=True, type=click.IntRange(1, 200), help="Before each camera.")
