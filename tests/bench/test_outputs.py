@@ -35,7 +35,9 @@ def test_both_ways_and_the_baseline_are_measured_through_other_processes(full_sp
     assert [("Kafka" in one["what"], "ZeroMQ" in one["what"]) for one in figures] == [(True, False), (False, True)]
     for figure in figures:
         assert (figure["frames"], figure["missing"]) == (30, 0)
-        assert 0 < figure["handed_over_ms"][0] <= figure["value"] <= figure["p99_ms"] < 10_000
+        assert 0 < figure["value"] <= figure["p99_ms"] < 10_000
+        # The other process may have a message before the call that sends it returns.
+        assert 0 < figure["handed_over_ms"][0] < 10_000
         assert ("from_arrival_ms" in figure) == (not full_speed)
         if not full_speed:
             assert figure["from_arrival_ms"][0] >= figure["value"] - 0.01
