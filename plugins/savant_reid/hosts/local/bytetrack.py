@@ -127,10 +127,8 @@ class ByteTrack:
     ) -> TrackerOutput:
         """One frame; see Tracker. Without looks people are followed by their boxes alone."""
         boxes, confidences = np.asarray(boxes, np.float32), np.asarray(confidences, np.float32)
-        good = good_boxes(boxes, confidences)
+        good = good_boxes(boxes, confidences, looks)
         self.refused += int(len(good) - good.sum())
-        if looks is not None and len(looks) != len(boxes):
-            raise ValueError(f"expected {len(boxes)} looks, one per box, found {len(looks)}")
         boxes, confidences = boxes[good], confidences[good]
         looks = looks[good] if looks is not None and self._look_weight else None
         self._advance(self._frames.elapsed(time_ns))

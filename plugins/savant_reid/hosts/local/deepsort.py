@@ -74,10 +74,8 @@ class DeepSort:
     ) -> TrackerOutput:
         """One frame; see Tracker. Without looks people are followed by overlap alone, from one frame to the next."""
         boxes, confidences = np.asarray(boxes, np.float32), np.asarray(confidences, np.float32)
-        good = good_boxes(boxes, confidences)
+        good = good_boxes(boxes, confidences, looks)
         self.refused += int(len(good) - good.sum())
-        if looks is not None and len(looks) != len(boxes):
-            raise ValueError(f"expected {len(boxes)} looks, one per box, found {len(looks)}")
         rows = np.flatnonzero(good & (confidences >= self._min_confidence))
         boxes, confidences = boxes[rows], confidences[rows]
         looks = np.full((len(rows), 1), np.nan, np.float32) if looks is None else unit_rows(looks[rows])

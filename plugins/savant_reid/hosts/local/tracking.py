@@ -58,10 +58,15 @@ class FrameClock:
         return int(np.clip(round((time_ns - last) * self._frame_rate / 1e9), 1, self._most))
 
 
-def good_boxes(boxes: Float32s, confidences: Float32s) -> NDArray[np.bool_]:
-    """Which rows are boxes: finite, with a width and a height, the confidence finite too. (n,) bool."""
+def good_boxes(boxes: Float32s, confidences: Float32s, looks: Float32s | None) -> NDArray[np.bool_]:
+    """Which rows are boxes: finite, with a width and a height, the confidence finite too. (n,) bool.
+
+    ValueError for arrays that do not fit one another.
+    """
     if boxes.ndim != 2 or boxes.shape[1] != 4 or confidences.shape != (len(boxes),):
         raise ValueError(f"expected boxes (n, 4) and confidences (n,), found {boxes.shape} and {confidences.shape}")
+    if looks is not None and len(looks) != len(boxes):
+        raise ValueError(f"expected {len(boxes)} looks, one per box, found {len(looks)}")
     good = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1) & np.isfinite(confidences)
     return np.asarray(good, np.bool_)
 
