@@ -47,7 +47,7 @@ class Presence:
                 return math.log(HERE_RATE)
         if int(self._gallery.global_ids[row]) in self._entry.names:
             return math.log(self._entry.uniform_rate(self._transits.newcomer_rate(camera)))
-        before = [stay for stay in self._past(row) if stay.last_ns <= at_ns + SLACK_NS]
+        before = [stay for stay in self._past([row])[0] if stay.last_ns <= at_ns + SLACK_NS]
         return self._log_after(before, camera, at_ns) if before else NEVER
 
     def arrival_log(self, row: int, visit: Visit) -> float:
@@ -55,7 +55,7 @@ class Presence:
         or as a newcomer where this would be its first one."""
         before = [
             stay
-            for stay in self._past(row)
+            for stay in self._past([row])[0]
             if stay.serial != visit.source and stay.last_ns <= visit.first_ns + SLACK_NS
         ]
         if not before:
@@ -82,15 +82,17 @@ class Presence:
 
     def of(self, rows: Sequence[int] | Rows, now_ns: int) -> list[list[Stay]]:
         """Visits of identities (n,), those going on included."""
-        visits = self._gallery.visits[rows]
-        which, at = np.nonzero(visits[:, :, 0])
-        found: list[list[Stay]] = [[] for _ in rows]
-        for one, visit in zip(which.tolist(), visits[which, at, :4].tolist(), strict=True):
-            found[one].append(Stay(*visit))
+        found = self._past(rows)
         for stays, global_id in zip(found, self._gallery.global_ids[rows].tolist(), strict=True):
             holders = self._holders.of(global_id)
             stays += [Stay(one.serial, one.camera, one.first_ns, now_ns) for one in holders if not one.lost]
         return found
 
-    def _past(self, row: int) -> list[Stay]:
-        return [Stay(*visit[:4]) for visit in self._gallery.visits[row].tolist() if visit[0]]
+    def _past(self, rows: Sequence[int] | Rows) -> list[list[Stay]]:
+        """The same without those that are going on."""
+        visits = self._gallery.visits[rows]
+        which, at = np.nonzero(visits[:, :, 0])
+        found: list[list[Stay]] = [[] for _ in rows]
+        for one, visit in zip(which.tolist(), visits[which, at, :4].tolist(), strict=True):
+            found[one].append(Stay(*visit))
+        return found
