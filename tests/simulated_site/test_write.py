@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import csv
 
 import cv2
@@ -94,3 +96,22 @@ def test_a_folder_that_is_absent_is_named(tmp_path):
         VideoWriter(tmp_path / "absent" / "v.mp4", 64, 48, 10) as writer,
     ):
         writer.write(np.zeros((48, 64, 3), np.uint8))
+
+
+def test_a_full_disk_ends_the_writing(tmp_path):
+    path = tmp_path / "v.mp4"
+    path.symlink_to("/dev/full")
+    told = []
+
+    def write():
+        with pytest.raises(VideoError, match=r"v\.mp4") as refused, VideoWriter(path, 320, 240, 10) as writer:
+            for seed in range(200):
+                writer.write(np.random.default_rng(seed).integers(0, 255, (240, 320, 3), np.uint8))
+        told.append(str(refused.value))
+
+    # A thread that can be left alone: a writer that waits for ever would hold up all tests.
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert told
+    assert not path.is_symlink()
