@@ -259,6 +259,12 @@ def test_no_file_of_the_user_is_replaced(folder, tmp_path):
     assert "ends with .json" in calibrate(folder / "sightings.parquet", "--out", tmp_path / "x.txt").output
 
 
+def test_a_folder_that_takes_no_file_is_named(folder):
+    result = calibrate(folder / "sightings.parquet", "--out", "/proc/calibration.json")
+    assert result.exit_code == 1
+    assert "--out /proc/calibration.json: nothing can be written there" in result.output
+
+
 def test_two_cameras_that_see_the_same_floor_are_found_out(folder, tmp_path):
     """Half of cam-01's sightings are said to be cam-02's as well: people seen by both at once look alike."""
     found = pq.read_table(folder / "sightings.parquet")

@@ -182,6 +182,14 @@ def test_merge_split_and_forget(folder, tmp_path):
     assert not (folder / "corrections.jsonl").exists()
 
 
+@pytest.mark.parametrize("since", ["nan", "inf", "-inf", "1e30"])
+def test_a_time_that_is_none_splits_nothing(folder, since):
+    before = (folder / "tracks.csv").read_bytes()
+    said = refusal("split", 6, "--track", "hall, left:25", "--since", since, "--run", folder)
+    assert "--since" in said and "expected seconds on the run's clock, found" in said
+    assert (folder / "tracks.csv").read_bytes() == before
+
+
 def test_a_report_that_is_there_is_made_again(folder):
     (folder / "report.html").write_text("old")
     answer("merge", 6, 7, "--run", folder)
