@@ -38,7 +38,7 @@ class RunData:
 
 
 def read_run(run: Path) -> RunData:
-    """Raises OutputError when `run` is no run folder; whatever is missing or broken inside becomes a problem to report."""
+    """Raises OutputError when `run` is no run folder; what is missing or broken inside becomes a problem to report."""
     _check_run_folder(run)
     problems: list[str] = []
     metrics = _mapping(run / METRICS, json.loads, problems)
