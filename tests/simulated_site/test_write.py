@@ -13,7 +13,7 @@ import yaml
 from simulated_site.encode import VideoError, VideoWriter
 from simulated_site.render import render_frame
 from simulated_site.site import make_site
-from simulated_site.write import write_site
+from simulated_site.write import SiteWriteError, write_site
 
 HEADER = "camera,frame,track_id,global_id,left,top,width,height,confidence,time_ns"
 
@@ -87,6 +87,15 @@ def test_a_video_that_fails_is_removed(tmp_path):
     with pytest.raises(ValueError, match="expected"), VideoWriter(path, 64, 48, 10) as writer:
         writer.write(np.zeros((10, 10, 3), np.uint8))
     assert not path.exists()
+
+
+def test_a_site_that_the_disk_does_not_take_is_told_in_one_line(tmp_path):
+    site = make_site(2, cameras=1, people=2, seconds=4)
+    [camera] = site.cameras
+    (tmp_path / f"{camera}.mp4").symlink_to("/dev/full")
+    with pytest.raises(SiteWriteError, match=rf"rendering ended with 1: .*{camera}\.mp4: No space left") as told:
+        write_site(tmp_path, site)
+    assert "Traceback" not in str(told.value)
 
 
 def test_a_folder_that_is_absent_is_named(tmp_path):
