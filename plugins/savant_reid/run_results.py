@@ -30,6 +30,16 @@ def score_run(truth: Tracks, out: Path) -> dict[str, Any]:
     }
 
 
+def told_of_refused(metrics: dict[str, Any]) -> list[str]:
+    """A line for each reason why embeddings were refused; poor crops are everyday and left out."""
+    refused: dict[str, int] = metrics["identity"]["refused_embeddings"]
+    return [
+        f"refused: {count} embeddings, {reason.replace('_', ' ')}"
+        for reason, count in refused.items()
+        if count and reason != "poor_crop"
+    ]
+
+
 def identity_metrics(
     resolver: Resolver, embeddings: int, person_seconds: float, shared_ids_in_frame: int
 ) -> dict[str, Any]:

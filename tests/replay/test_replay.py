@@ -258,6 +258,16 @@ def test_broken_rows_are_refused_and_counted(replayed):
     assert metrics["identity"]["identities"] == 4
 
 
+def test_refused_embeddings_are_told(tmp_path, site):
+    found = table()
+    broken = [one and [np.nan] * 16 for one in found["embedding"].to_pylist()]
+    path = write(tmp_path / "broken.parquet", table(embedding=pa.array(broken, found.schema.field("embedding").type)))
+    result = CliRunner().invoke(main, ["replay", str(path), "--site", str(site), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    count = sum(one is not None for one in broken)
+    assert f"refused: {count} embeddings, not finite" in result.stderr
+
+
 def test_a_frame_has_one_time_and_comes_once(replayed):
     found = table()
     times = found["time_ns"].to_numpy().copy()

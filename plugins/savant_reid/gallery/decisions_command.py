@@ -166,7 +166,7 @@ def enrol_command(
 
 @gallery_command.command("unenrol")
 @click.argument("name")
-@out_option
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The enrolment file.")
 def unenrol_command(name: str, out: Path) -> None:
     """Remove NAME and all embeddings of it from an enrolment file."""
     with plain_errors():
