@@ -258,6 +258,17 @@ def test_broken_rows_are_refused_and_counted(replayed):
     assert metrics["identity"]["identities"] == 4
 
 
+def test_metrics_count_what_the_files_say(replayed):
+    metrics, out = replayed(table())
+    frames = [json.loads(line) for line in (out / "frames.jsonl").read_text().splitlines()]
+    events = [json.loads(line) for line in (out / "identities.jsonl").read_text().splitlines()]
+    said = Counter(one["reid"]["state"] for frame in frames for one in frame["objects"])
+    happened = Counter(event["kind"] for event in events)
+    assert happened["confirmed"]
+    assert Counter(metrics["identity"]["decisions"]) == said
+    assert Counter(metrics["identity"]["events"]) == happened
+
+
 def test_refused_embeddings_are_told(tmp_path, site):
     found = table()
     broken = [one and [np.nan] * 16 for one in found["embedding"].to_pylist()]
