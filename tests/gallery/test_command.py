@@ -201,6 +201,10 @@ def test_enrol_and_unenrol(run_of_photo, finished, photo, tmp_path, reader):
     out = tmp_path / "people.parquet"
     answer("enrol", " Anna ", "--image", photo, "--image", photo, "--person", 2, "--out", out)
     answer("enrol", "Bo", "--identity", 3, "--run", run_of_photo, "--out", out)
+    before = out.read_bytes()
+    assert "Bo with 3 embeddings (0 new)" in answer("enrol", "Bo", "--identity", 3, "--run", run_of_photo, "--out", out)
+    assert "Anna with 2 embeddings (0 new)" in answer("enrol", "Anna", "--image", photo, "--person", 2, "--out", out)
+    assert out.read_bytes() == before
     enrolled = load_enrolled(out)
     assert enrolled.model == reader.model
     assert [(one.name, len(one), one.global_id) for one in enrolled.people] == [("Anna", 2, None), ("Bo", 3, 3)]

@@ -59,7 +59,8 @@ def as_table(scores: Scores, tracks_alone: Score) -> str:
         values = score.to_json()
         table.append(" ".join([name.ljust(width), *(f"{_cell(values[column]):>9}" for column in _TABLE)]))
     overall = scores.overall
-    table.append(f"identities: {overall.truth_identities} in the truth, {overall.result_identities} in the result")
+    found = f"{overall.result_identities} in the result (a track without one counts as one)"
+    table.append(f"identities: {overall.truth_identities} in the truth, {found}")
     if overall.shared_ids:
         table.append(f"rows that share an identity inside a frame: {overall.shared_ids}")
     for names, meaning in (

@@ -161,7 +161,8 @@ def enrol_command(
         enrolled = Enrolled(model, known.people if known else ()).with_person(one)
         save_enrolled(out, enrolled)
     total = next(len(each) for each in enrolled.people if each.name == name)
-    click.echo(f"{out}: {name} with {total} embeddings ({len(one)} new), {len(enrolled.people)} people in all")
+    new = total - sum(len(each) for each in (known.people if known else ()) if each.name == name)
+    click.echo(f"{out}: {name} with {total} embeddings ({new} new), {len(enrolled.people)} people in all")
 
 
 @gallery_command.command("unenrol")
