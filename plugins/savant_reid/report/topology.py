@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from savant_reid.identity.transits import OUTSIDE
 from savant_reid.report.run_data import mapping
 from savant_reid.report.tables import number
 from savant_reid.report.transitions import Window, declared_windows
@@ -68,6 +69,11 @@ class Way:
             return None
         low, high = self.declared
         return max(0.0, 1.0 - (self.durations.share_before(high) - self.durations.share_before(low)))
+
+    @property
+    def is_too_narrow(self) -> bool:
+        """More walks are outside the window than were expected before any was seen."""
+        return self.outside is not None and self.outside > OUTSIDE
 
     @property
     def median_seconds(self) -> float | None:
