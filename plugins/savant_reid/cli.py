@@ -217,6 +217,8 @@ def _key_value(text: str) -> tuple[str, str]:
 
 def _conclude(out: Path, metrics: dict[str, Any], as_json: bool) -> None:
     """The answer in a few lines on standard error, or all of it as JSON on standard output."""
+    from savant_reid.run_results import told_of_refused
+
     if as_json:
         click.echo(json.dumps(metrics))
     lines = [
@@ -227,7 +229,10 @@ def _conclude(out: Path, metrics: dict[str, Any], as_json: bool) -> None:
     if scores:
         best, alone, live = (scores[k]["IDF1"] for k in ("overall", "single_camera_tracks", "as_said_live"))
         lines.append(f"IDF1 over all cameras {best:.3f}; said live {live:.3f}; single-camera tracks alone {alone:.3f}")
+    lines += told_of_refused(metrics)
     drops = sum(sum(camera["drops"].values()) for camera in metrics["cameras"].values())
     lines.append(f"{drops} frames dropped" if drops else "no frame was dropped")
+    if metrics["stopped_early"]:
+        lines.append("stopped before the end")
     lines.append(f"report: {out / 'report.html'}")
     logs.say(lines)
