@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 
 NOISE_TILE_SLACK_PX = 64
-NOISE_TILES = 2
 
 
 @dataclass(frozen=True)

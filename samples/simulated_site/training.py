@@ -143,9 +143,8 @@ def random_frames(seed: int, count: int) -> Iterator[tuple[np.ndarray, np.ndarra
     """Frames for a detector: (image (360, 640, 3) uint8 BGR, boxes (n, 4) float32, visibilities (n,) float32).
 
     boxes: ltwh, pixels, the whole figure (hidden parts too) clipped to the frame; only figures with at least one
-    visible pixel and
-    16 px of height. visibilities: visible pixels / the figure's pixels inside the frame. About one frame in eight
-    is empty.
+    visible pixel and 16 px of height. visibilities: visible pixels / the figure's pixels inside the frame. About one
+    frame in eight is empty.
     """
     rng = _rng(_FRAMES, seed)
     stage, figures = None, []
