@@ -18,14 +18,16 @@ from savant_reid.command_errors import plain_errors
 from savant_reid.errors import SavantReidError
 from savant_reid.evaluation.command import evaluate_command
 from savant_reid.gallery.decisions_command import gallery_command
-from savant_reid.hosts.local.rtsp_options import rtsp_options, rtsp_request
+from savant_reid.hosts.local.rtsp_options import rtsp_options
 from savant_reid.monitoring import logs
-from savant_reid.monitoring.options import log_format_option, metrics_options, metrics_request
+from savant_reid.monitoring.options import log_format_option, metrics_options
 from savant_reid.replay.command import replay_command
 from savant_reid.report.topology_command import topology_group
 from savant_reid.sinks.options import output_options
 
 if TYPE_CHECKING:
+    from savant_reid.hosts.local.rtsp_server import RtspRequest
+    from savant_reid.monitoring.watch import MetricsRequest
     from savant_reid.sinks.outputs import Outputs
 
 DEMO_MODULE = "module.yml"
@@ -68,15 +70,10 @@ def run_command(
     out: Path,
     force: bool,
     truth: Path | None,
-    serve_rtsp: bool,
-    rtsp_port: int,
-    rtsp_host: str,
-    rtsp_login: Path | None,
+    rtsp: Callable[[], RtspRequest | None],
     no_videos: bool,
     outputs: Callable[[], Outputs],
-    metrics_port: int | None,
-    metrics_host: str,
-    stall_seconds: float,
+    metrics: Callable[[], MetricsRequest | None],
     overrides: Sequence[str],
     as_json: bool,
 ) -> None:
@@ -90,18 +87,18 @@ def run_command(
                 module,
                 out,
                 pairs,
-                site,
-                truth,
-                force,
-                rtsp_request(serve_rtsp, rtsp_port, rtsp_host, rtsp_login),
-                dict(_key_value(text) for text in overrides),
-                progress,
-                outputs(),
-                metrics=metrics_request(metrics_port, metrics_host, stall_seconds),
+                site=site,
+                truth=truth,
+                force=force,
+                rtsp=rtsp(),
+                overrides=dict(_key_value(text) for text in overrides),
+                progress=progress,
+                outputs=outputs(),
+                metrics=metrics(),
                 videos=not no_videos,
             )
-            metrics = run(request)
-    _conclude(out, metrics, as_json)
+            figures = run(request)
+    _conclude(out, figures, as_json)
 
 
 @main.command("demo")
@@ -120,10 +117,7 @@ def demo_command(
     seconds: float,
     out: Path,
     force: bool,
-    serve_rtsp: bool,
-    rtsp_port: int,
-    rtsp_host: str,
-    rtsp_login: Path | None,
+    rtsp: Callable[[], RtspRequest | None],
     as_json: bool,
 ) -> None:
     """Simulate a site with cameras and people, and give every person one identity on all of them."""
@@ -139,12 +133,12 @@ def demo_command(
                 _packaged("savant_reid_module") / DEMO_MODULE,
                 out,
                 [(camera, str(video)) for camera, video in files.videos.items()],
-                files.site,
-                files.truth,
-                force,
-                rtsp_request(serve_rtsp, rtsp_port, rtsp_host, rtsp_login),
-                {"parameters.models": json.dumps(str(_packaged("savant_reid_models")), ensure_ascii=False)},
-                progress,
+                site=files.site,
+                truth=files.truth,
+                force=force,
+                rtsp=rtsp(),
+                overrides={"parameters.models": json.dumps(str(_packaged("savant_reid_models")), ensure_ascii=False)},
+                progress=progress,
             )
             metrics = run(request)
     _conclude(out, metrics, as_json)
