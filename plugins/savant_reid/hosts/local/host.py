@@ -25,7 +25,7 @@ from savant_reid.hosts.local.sources import Source
 from savant_reid.identity.types import IdentityEvent
 from savant_reid.interrupts import stop_on_signal
 from savant_reid.monitoring.monitor import Monitor
-from savant_reid.records import FrameRecord, Sink, StreamSink
+from savant_reid.records import FrameRecord, Sink, StreamSink, shared_ids
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ def run_host(run: HostRun) -> HostResult:
 class _Tally:
     """What has been written.
 
-    frames: by camera. people: rows of all frames. shared_ids: rows whose identity an earlier row of their frame has.
+    frames: by camera. people: rows of all frames. shared_ids: see records.shared_ids.
     """
 
     def __init__(self) -> None:
@@ -129,10 +129,9 @@ class _Tally:
 
     def add(self, frames: Sequence[Frame]) -> None:
         for frame in frames:
-            named = [decision.global_id for decision in frame.decisions if decision.global_id >= 0]
             self.frames[frame.camera] += 1
             self.people += len(frame.track_ids)
-            self.shared_ids += len(named) - len(set(named))
+            self.shared_ids += shared_ids(frame.decisions)
             first_ns, last_ns = self._span_ns or (frame.time_ns, frame.time_ns)
             self._span_ns = min(first_ns, frame.time_ns), max(last_ns, frame.time_ns)
 
