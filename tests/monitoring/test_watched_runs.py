@@ -29,7 +29,7 @@ from savant_reid.run import RunRequest, run
 from savant_reid.sinks.outputs import Outputs
 from savant_reid.sinks.zeromq import ZeroMqSink
 from tests.hosts.local.test_rtsp import Feed
-from tests.hosts.local.videos import until
+from tests.waiting import until
 
 MODULE = Path(__file__).parents[2] / "module" / "module.yml"
 HOST, PASSWORD = "127.0.0.1", "s3cret"

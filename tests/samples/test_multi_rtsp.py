@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.hosts.local.videos import until
+from tests.waiting import until
 
 from savant_reid.hosts.local.rtsp_source import RtspSource
 from savant_reid.site import load_site

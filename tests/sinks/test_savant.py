@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 import zmq
 from sink_records import event, frame
+from tests.waiting import until
 
 from savant_reid.errors import ConfigError, OutputError, SavantReidError
 from savant_reid.hosts.deepstream import attributes as deepstream
@@ -87,13 +87,6 @@ def reading(address: str, out: Path, ends: int = 1) -> Iterator[Reader]:
     finally:
         reader.process.kill()
         reader.process.wait()
-
-
-def until(true: Callable[[], Any], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.01)
 
 
 def frames_of(told: list[dict]) -> list[dict]:

@@ -19,7 +19,8 @@ from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.rtsp_server import RtspServer
 from savant_reid.hosts.local.rtsp_source import QUEUE_FRAMES, RtspSource
 from savant_reid.hosts.local.sources import open_sources
-from tests.hosts.local.videos import make_video, number_of, picture, probe, until
+from tests.hosts.local.videos import make_video, number_of, picture, probe
+from tests.waiting import until
 
 QUICK_RETRY = lambda: repeat(0.05)  # noqa: E731 - the shape that RtspSource wants
 HOST = "127.0.0.1"
