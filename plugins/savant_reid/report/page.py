@@ -44,6 +44,7 @@ def write_report(run: Path) -> Path:
 
 
 def render(data: RunData) -> str:
+    """The page as HTML, whole in itself but for the run folder's videos."""
     environment = Environment(
         loader=PackageLoader("savant_reid.report"),
         autoescape=True,

@@ -158,6 +158,7 @@ def _parsed(message: Any) -> Any:
 
 
 def error_cause(message: Any) -> Cause:
+    """Why an error message was sent, as far as a camera's source has to know."""
     error, debug = message.parse_error()
     if "Forbidden (403)" in (debug or ""):  # rtspsrc has no code for it
         return Cause.REFUSED

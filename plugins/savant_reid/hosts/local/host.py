@@ -128,6 +128,7 @@ class _Tally:
         self._span_ns: tuple[int, int] | None = None
 
     def add(self, frames: Sequence[Frame]) -> None:
+        """Finished frames of any cameras."""
         for frame in frames:
             self.frames[frame.camera] += 1
             self.people += len(frame.track_ids)
