@@ -73,7 +73,8 @@ def embedded(session: onnxruntime.InferenceSession, crops: np.ndarray, batch: in
 
 
 def evaluate_embedder(file: Path, crops: CropSet) -> dict[str, float]:
-    """Rank-1 and mAP across cameras, where every crop asks all others; similarities of same and different people, milliseconds a crop on one thread."""
+    """Rank-1 and mAP across cameras, where every crop asks all others; similarities of same and different people;
+    milliseconds a crop on one thread."""
     session = session_of(file)
     start = time.perf_counter()
     embeddings = embedded(session, crops.crops)

@@ -68,7 +68,7 @@ class Camera:
 
     @cached_property
     def look_row(self) -> np.ndarray:
-        return np.array([*self.gains, self.vignette, 0.0])
+        return np.array([*self.gains, self.vignette])
 
     @property
     def pinhole(self) -> tuple[float, float, float]:

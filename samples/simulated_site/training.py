@@ -216,12 +216,10 @@ def _views(
 def identity_crops(seed: int, identities: int, views_per_identity: int) -> Iterator[tuple[int, int, np.ndarray]]:
     """Crops for an embedder: (person_index, camera_index, crop (h, w, 3) uint8 BGR).
 
-    Every person is seen about VIEWS_PER_CAMERA times in each of several random cameras, from any side, at any
-    distance and gait
-    phase; some views are partly hidden. Persons come in groups of GROUP, interleaved within a group, so shuffle
-    before use;
-    person_index runs from 0 to identities - 1, camera_index is unique over the whole call. Each person gets exactly
-    views_per_identity crops.
+    Every person is seen about VIEWS_PER_CAMERA times in each of several random cameras, from any side, at any distance
+    and gait phase; some views are partly hidden. Persons come in groups of GROUP, interleaved within a group, so
+    shuffle before use; person_index runs from 0 to identities - 1, camera_index is unique over the whole call. Each
+    person gets exactly views_per_identity crops.
     """
     rng = _rng(_CROPS, seed)
     camera_index = 0

@@ -90,7 +90,7 @@ class Site:
         )
 
     def of(self, pair: CameraPair) -> Threshold:
-        """Of one pair: its own where enough strangers were seen, else the site's, scaled to the pair's mean and spread."""
+        """Of one pair: its own where enough strangers were seen, else the site's, at the pair's mean and spread."""
         strangers = spread(pair.strangers)
         if len(pair.strangers) * self._target >= ENOUGH_ABOVE:
             similarity, source = upper_quantile(pair.strangers, self._target), "own"
