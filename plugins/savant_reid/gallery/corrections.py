@@ -7,15 +7,15 @@ it speaks of, and from when to when.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from savant_reid.errors import DataError, OutputError
+from savant_reid.errors import DataError
 from savant_reid.gallery.stretches import Stretch
+from savant_reid.whole_files import replacing
 
 SCHEMA = "savant-reid/correction/1"
 CORRECTIONS = "corrections.jsonl"
@@ -180,13 +180,9 @@ def _lines(path: Path) -> list[Json]:
 
 
 def _write(path: Path, lines: Sequence[Json]) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
     text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
-    try:
+    with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _span(line: Json) -> TrackSpan:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
@@ -15,29 +13,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from savant_reid.errors import DataError, OutputError
+from savant_reid.errors import DataError
 from savant_reid.evaluation.tracks import COLUMNS
 from savant_reid.gallery.corrections import TrackSpan
 from savant_reid.gallery.gathering import BATCH_ROWS
 from savant_reid.identity.types import Reason, State
 from savant_reid.sinks.lines import read_json_lines
+from savant_reid.whole_files import replacing
 
 Row = list[str]
 Frame = list[Row]
 Json = dict[str, Any]
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A name to write to, which takes the place of `path` at a clean end. Raises OutputError."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be rewritten: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def frames_of(tracks: Path) -> Iterator[Frame]:
