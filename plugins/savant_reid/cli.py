@@ -21,6 +21,7 @@ from savant_reid.gallery.decisions_command import gallery_command
 from savant_reid.hosts.local.rtsp_options import rtsp_options
 from savant_reid.monitoring import logs
 from savant_reid.monitoring.options import log_format_option, metrics_options
+from savant_reid.packaged import packaged_models, packaged_module
 from savant_reid.replay.command import replay_command
 from savant_reid.report.topology_command import topology_group
 from savant_reid.sinks.options import output_options
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from savant_reid.hosts.local.rtsp_server import RtspRequest
     from savant_reid.monitoring.watch import MetricsRequest
     from savant_reid.sinks.outputs import Outputs
-
-DEMO_MODULE = "module.yml"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -125,19 +124,20 @@ def demo_command(
         from savant_reid.demo import SITE_FOLDER, prepare_demo_folder, simulate
         from savant_reid.run import RunRequest, run
 
+        watched = rtsp()  # what is wrong with it is said before anything is done
         prepare_demo_folder(out, force)
         with _bar("simulating", "frame") as bar:
             files = simulate(out / SITE_FOLDER, seed, cameras, people, seconds, bar)
         with _progress("identifying") as progress:
             request = RunRequest(
-                _packaged("savant_reid_module") / DEMO_MODULE,
+                packaged_module(),
                 out,
                 [(camera, str(video)) for camera, video in files.videos.items()],
                 site=files.site,
                 truth=files.truth,
                 force=force,
-                rtsp=rtsp(),
-                overrides={"parameters.models": json.dumps(str(_packaged("savant_reid_models")), ensure_ascii=False)},
+                rtsp=watched,
+                overrides=packaged_models(),
                 progress=progress,
             )
             metrics = run(request)
@@ -175,18 +175,6 @@ def _progress(title: str) -> Iterator[Callable[[Sequence[Any]], None]]:
             bar.set_postfix_str(f"{(frames[-1].time_ns - first_ns[0]) * 1e-9:.0f} s of video", refresh=False)
 
         yield advance
-
-
-def _packaged(package: str) -> Path:
-    """The folder of a data package: in a checkout the room of that name, else a part of the installed wheel."""
-    from importlib.util import find_spec
-
-    spec = find_spec(package)
-    # A namespace package of an editable install also lists a place that is no folder.
-    for location in (spec and spec.submodule_search_locations) or ():
-        if Path(location).is_dir():
-            return Path(location)
-    raise click.ClickException(f"the data package {package!r} is missing: install savant-reid again")
 
 
 def _cameras(texts: Sequence[str]) -> list[tuple[str, str]]:
