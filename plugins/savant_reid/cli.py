@@ -15,6 +15,7 @@ from savant_reid import __version__
 from savant_reid.bench.command import bench_command
 from savant_reid.calibration.command import calibrate_command
 from savant_reid.command_errors import plain_errors
+from savant_reid.command_output import progress_bar, score_lines, video_clock
 from savant_reid.errors import SavantReidError
 from savant_reid.evaluation.command import evaluate_command
 from savant_reid.gallery.decisions_command import gallery_command
@@ -126,7 +127,7 @@ def demo_command(
 
         watched = rtsp()  # what is wrong with it is said before anything is done
         prepare_demo_folder(out, force)
-        with _bar("simulating", "frame") as bar:
+        with progress_bar("simulating", "frame") as bar:
             files = simulate(out / SITE_FOLDER, seed, cameras, people, seconds, bar)
         with _progress("identifying") as progress:
             request = RunRequest(
@@ -155,24 +156,14 @@ def report_command(folder: Path) -> None:
 
 
 @contextmanager
-def _bar(title: str, unit: str) -> Iterator[Any]:
-    from tqdm import tqdm
-    from tqdm.contrib.logging import logging_redirect_tqdm
-
-    with logging_redirect_tqdm(), tqdm(desc=title, unit=unit, disable=None, dynamic_ncols=True) as bar:
-        yield bar
-
-
-@contextmanager
 def _progress(title: str) -> Iterator[Callable[[Sequence[Any]], None]]:
     """A progress bar that counts frames and shows how far the video has come."""
-    with _bar(title, "frame") as bar:
-        first_ns: list[int] = []
+    with progress_bar(title, "frame") as bar:
+        show = video_clock(bar)
 
         def advance(frames: Sequence[Any]) -> None:
-            first_ns[:] = first_ns or [frames[0].time_ns]
             bar.update(len(frames))
-            bar.set_postfix_str(f"{(frames[-1].time_ns - first_ns[0]) * 1e-9:.0f} s of video", refresh=False)
+            show(frames[-1].time_ns)
 
         yield advance
 
@@ -205,10 +196,7 @@ def _conclude(out: Path, metrics: dict[str, Any], as_json: bool) -> None:
         f"{metrics['frames']} frames of {len(metrics['cameras'])} cameras in {metrics['wall_seconds']:.1f} s "
         f"({metrics['frames_per_second']:.0f} frames/s), {metrics['identity']['identities']} identities"
     ]
-    scores = metrics.get("scores")
-    if scores:
-        best, alone, live = (scores[k]["IDF1"] for k in ("overall", "single_camera_tracks", "as_said_live"))
-        lines.append(f"IDF1 over all cameras {best:.3f}; said live {live:.3f}; single-camera tracks alone {alone:.3f}")
+    lines += score_lines(metrics)
     drops = sum(sum(camera["drops"].values()) for camera in metrics["cameras"].values())
     lines.append(f"{drops} frames dropped" if drops else "no frame was dropped")
     lines.append(f"report: {out / 'report.html'}")
