@@ -55,7 +55,7 @@ NEWCOMERS_MEMORY_S = 1800.0
 
 
 class Transits:
-    """Rates by pair of cameras. learned: whether what happens teaches anything (an ablation).
+    """Rates by pair of cameras. learned: whether walks teach anything (an ablation).
 
     edges_s: (BINS,) where each bin of the gap ends. where_counts: (n, n) people who took a way, when_counts: (n, n,
     BINS) and how long they took, each walk counted by its probability. departures: (n,) people who left a camera's
