@@ -19,7 +19,6 @@ from tests.waiting import until
 
 # Debian puts it where only root looks.
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-PATIENCE_SECONDS = 30.0
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed: scripts/setup.sh test")
 
 
