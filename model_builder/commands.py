@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from model_builder.cards import MODELS, Card, load_card, load_cards
+from model_builder.cards import CARD_FILE, MODELS, Card, load_card, load_cards
 from model_builder.engine_runtime import EngineWish, build_engine_of, engine_runtime_of
-from savant_reid.errors import ModelError, SavantReidError
+from savant_reid.errors import ConfigError, ModelError, SavantReidError
 
 PRECISIONS = ("fp32", "fp16")
 
@@ -121,7 +121,10 @@ def list_models(models: Path) -> None:
     """Prints all models: licence, size, published accuracy, speed where measured, and whether it is built."""
     from model_builder.listing import table
 
-    click.echo(table(load_cards(models), models))
+    cards = list(load_cards(models))
+    if not cards:
+        raise ConfigError(f"--models {models}: expected folders with a {CARD_FILE} each, found none")
+    click.echo(table(cards, models))
 
 
 @click.command("fetch")
@@ -149,9 +152,9 @@ def build_model(
     name: str, models: Path, precision: str, extent: Extent, engine: EngineWish, published: Publication
 ) -> None:
     """Fetches, exports to models/NAME, and verifies. The module does not run a file that failed."""
+    card = load_card(name, models)
     from model_builder.build import build
 
-    card = load_card(name, models)
     source = published.of(card)
     onnx_file = build(card, source, models, precision)  # type: ignore[arg-type]
     click.echo(onnx_file)

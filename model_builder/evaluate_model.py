@@ -14,7 +14,15 @@ import numpy as np
 from model_builder import data
 from model_builder.cards import MODELS, Color, read_card
 from model_builder.identification import ClosedSet, OpenSet, closed_set, open_set, search
-from model_builder.market_folder import DISTRACTOR, JUNK, Pictures, read_folder, read_picture, write_folder
+from model_builder.market_folder import (
+    DISTRACTOR,
+    JUNK,
+    Pictures,
+    check_new_folder,
+    read_folder,
+    read_picture,
+    write_folder,
+)
 from model_builder.onnx_embedder import BATCH, OnnxEmbedder, find_model
 from savant_reid.command_errors import plain_errors
 from savant_reid.errors import DataError
@@ -140,6 +148,7 @@ def as_table(figures: dict[str, Any]) -> str:
 def market_folder_command(folder: Path, people: int, views: int, distractors: int, cache: Path, workers: int) -> None:
     """Writes unseen people of the simulated site to FOLDER, in Market-1501's layout."""
     with plain_errors():
+        check_new_folder(folder)
         crops = data.crop_set(cache, data.EVALUATION_SEED, people, views, workers)
         others = -(-distractors // views)
         # Seeds of the two sets never meet: a set takes one seed for each 48 people.

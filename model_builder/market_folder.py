@@ -81,14 +81,20 @@ def read_picture(file: Path) -> np.ndarray:
     return np.asarray(picture, np.uint8)
 
 
+def check_new_folder(folder: Path) -> None:
+    """Raises OutputError for a folder that holds something, and for a file in its place."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        found = "something in it" if folder.is_dir() else "a file"
+        raise OutputError(f"{folder}: expected a new or an empty folder, found {found}")
+
+
 def write_folder(crops: CropSet, folder: Path, distractors: np.ndarray | None = None) -> None:
     """One query of each person in each camera (its first crop), all other crops in the gallery, numbers from 1.
 
-    ``distractors``: (n, h, w, 3) uint8 BGR, written to the gallery as nobody's. Raises OutputError for a folder that
-    holds something.
+    ``distractors``: (n, h, w, 3) uint8 BGR, written to the gallery as nobody's. Raises OutputError as
+    check_new_folder does.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{folder}: expected a new or an empty folder, found something in it")
+    check_new_folder(folder)
     for part in (QUERY, GALLERY):
         (folder / part).mkdir(parents=True, exist_ok=True)
     asked: set[tuple[int, int]] = set()

@@ -42,8 +42,8 @@ class Cost:
 @told
 def time_command(names: tuple[str, ...], files: tuple[str, ...], save: bool, models: Path) -> None:
     """CPU milliseconds a crop and a frame of each NAME [default: all cards], as a Markdown table."""
-    given = dict(item.split("=", 1) for item in files if "=" in item)
     cards = [load_card(name, models) for name in names] if names else list(load_cards(models))
+    given = dict(_given(item, models) for item in files)
     costs = []
     for card in cards:
         with tempfile.TemporaryDirectory() as folder:
@@ -56,6 +56,16 @@ def time_command(names: tuple[str, ...], files: tuple[str, ...], save: bool, mod
         if save:
             _save(costs[-1], models)
     click.echo(as_table(costs))
+
+
+def _given(item: str, models: Path) -> tuple[str, str]:
+    """NAME=FILE, both of which there are."""
+    name, separator, file = item.partition("=")
+    if not separator:
+        raise click.BadParameter(f"expected NAME=FILE, found {item!r}", param_hint="--onnx")
+    load_card(name, models)
+    _session(Path(file))
+    return name, file
 
 
 def _file_of(card: Card, models: Path, folder: Path, given: str | None) -> Path | None:
@@ -73,12 +83,19 @@ def _file_of(card: Card, models: Path, folder: Path, given: str | None) -> Path 
 
 
 def _measured(card: Card, file: Path) -> dict[int, float]:
+    session = _session(file)
+    batches = BATCHES if card.input.dynamic_batch and not card.is_detector else BATCHES[:1]
+    return {batch: _least(session, card, batch) for batch in batches}
+
+
+def _session(file: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    batches = BATCHES if card.input.dynamic_batch and not card.is_detector else BATCHES[:1]
-    return {batch: _least(session, card, batch) for batch in batches}
+    try:
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own exceptions have no common base.
+        raise ModelError(f"{file}: expected an ONNX model, found {str(error).splitlines()[0]}") from error
 
 
 def _least(session: onnxruntime.InferenceSession, card: Card, batch: int) -> float:

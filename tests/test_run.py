@@ -221,6 +221,7 @@ def test_the_run_may_read_and_write_in_one_folder(site, tmp_path):
     ("option", "value", "message"),
     [
         ("--source", "door.mp4", "expected CAMERA=URI"),
+        ("--source", "hall/door=a.mp4", "a name without '/'"),
         ("--source", "mosaic=a.mp4", "camera 'mosaic': expected another name"),
         ("--source", "a\nb=a.mp4", "control characters"),
         ("--set", "batch_size", "expected KEY=VALUE"),
@@ -232,6 +233,17 @@ def test_usage_mistakes_end_with_status_2_and_write_nothing(tmp_path, option, va
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_truth_of_nobody_does_not_cost_the_run(site, tmp_path):
+    """It is refused at the start, not when hours of video have been run."""
+    truth = tmp_path / "nobody.csv"
+    truth.write_text(site.truth.read_text().splitlines()[0] + "\n")
+    out = tmp_path / "out"
+    result = invoke("run", str(MODULE), "--site", str(site.site), "--truth", str(truth), "--out", str(out))
+    assert result.exit_code == 1
+    assert "nobody.csv: the truth has no rows" in result.output
+    assert not out.exists()
 
 
 def test_neither_source_nor_site_is_named(tmp_path):

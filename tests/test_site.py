@@ -52,6 +52,9 @@ def test_names_alone_are_a_site():
     [
         ("retention: 90m", "retention: soon", r"site.yml:9: identity.retention: expected a duration.*found 'soon'"),
         ("capacity: 500", "capacity: many", r"site.yml:9: identity.capacity: .*found 'many'"),
+        ("capacity: 500", "capacity: yes", r"site.yml:9: identity.capacity: expected a number, found True"),
+        ("retention: 90m", "retention: on", r"site.yml:9: identity.retention: expected a number, found True"),
+        ("[2, 40]", "[no, 40]", r"site.yml:7: transitions.0.seconds.0: expected a number, found False"),
         ("capacity: 500", "capcity: 500", r"site.yml:9: identity.capcity: unknown key"),
         (
             "from: entrance",

@@ -190,6 +190,8 @@ def _key_value(text: str) -> tuple[str, str]:
 
 def _conclude(out: Path, metrics: dict[str, Any], as_json: bool) -> None:
     """The answer in a few lines on standard error, or all of it as JSON on standard output."""
+    from savant_reid.run_results import told_of_refused
+
     if as_json:
         click.echo(json.dumps(metrics))
     lines = [
@@ -197,7 +199,10 @@ def _conclude(out: Path, metrics: dict[str, Any], as_json: bool) -> None:
         f"({metrics['frames_per_second']:.0f} frames/s), {metrics['identity']['identities']} identities"
     ]
     lines += score_lines(metrics)
+    lines += told_of_refused(metrics)
     drops = sum(sum(camera["drops"].values()) for camera in metrics["cameras"].values())
     lines.append(f"{drops} frames dropped" if drops else "no frame was dropped")
+    if metrics["stopped_early"]:
+        lines.append("stopped before the end")
     lines.append(f"report: {out / 'report.html'}")
     logs.say(lines)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from savant_reid.camera_names import check_camera_names
-from savant_reid.evaluation.tracks import read_tracks
+from savant_reid.evaluation.scores import read_truth
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.frame_rate import DEFAULT_FPS
 from savant_reid.hosts.local.host import HostResult, HostRun, run_host
@@ -64,7 +64,7 @@ def run(request: RunRequest) -> dict[str, Any]:
     chosen = choose_site(module, request.overrides, request.site, [camera for camera, _ in request.sources])
     pairs = chosen.pairs(request.sources)
     check_camera_names(camera for camera, _ in pairs)
-    truth = read_tracks(request.truth) if request.truth else None
+    truth = read_truth(request.truth) if request.truth else None
     copies = chosen.copies(request.out, request.truth)
     check_inputs(request.out, [camera for camera, _ in pairs], chosen.files(pairs, request.truth), copies)
     site, site_copy = chosen.site, request.out / SITE

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 from savant_reid.evaluation.live import read_frames
 from savant_reid.evaluation.scores import evaluate
 from savant_reid.evaluation.tracks import Tracks, read_tracks
+from savant_reid.identity.types import EventKind, State
 from savant_reid.sinks.run_folder import FRAMES, TRACKS
 
 if TYPE_CHECKING:
     from savant_reid.identity.resolver import Resolver
-
-_STATES = ("provisional", "confirmed", "ambiguous")
 
 
 def score_run(truth: Tracks, out: Path) -> dict[str, Any]:
@@ -30,6 +29,16 @@ def score_run(truth: Tracks, out: Path) -> dict[str, Any]:
     }
 
 
+def told_of_refused(metrics: dict[str, Any]) -> list[str]:
+    """A line for each reason why embeddings were refused; poor crops are everyday and left out."""
+    refused: dict[str, int] = metrics["identity"]["refused_embeddings"]
+    return [
+        f"refused: {count} embeddings, {reason.replace('_', ' ')}"
+        for reason, count in refused.items()
+        if count and reason != "poor_crop"
+    ]
+
+
 def identity_metrics(
     resolver: Resolver, embeddings: int, person_seconds: float, shared_ids_in_frame: int
 ) -> dict[str, Any]:
@@ -38,8 +47,8 @@ def identity_metrics(
     return {
         "identities": resolver.identities,
         "enrolled": {name: global_id for global_id, name in resolver.enrolled.items()},
-        "events": {kind: count for kind, count in sorted(counts.items()) if kind not in _STATES},
-        "decisions": {state: counts[state] for state in _STATES},
+        "events": {kind: counts[kind] for kind in sorted(kind.value for kind in EventKind) if counts[kind]},
+        "decisions": {state.value: counts[f"decisions_{state.value}"] for state in State},
         "embeddings": embeddings,
         "accepted_embeddings": resolver.accepted,
         "embeddings_per_person_second": embeddings / person_seconds if person_seconds else 0.0,

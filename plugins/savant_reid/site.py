@@ -17,10 +17,17 @@ from savant_reid.identity.topology import Topology, Window
 from savant_reid.redaction import redact_all
 from savant_reid.site_checks import Location, Problem, keys_given_twice, missing_files, site_problems
 
-# An identity keeps 8 prototypes, usually of 512 float32 values: 16 KiB. So many take 16 GB, the most that one site's
-# process should hold.
+# An identity keeps 8 prototypes, usually of 512 float32 values, as seen and without the camera's mean: 32 KiB. So many
+# take 33 GB, the most that one site's process should hold.
 MOST_IDENTITIES = 1_000_000
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def _no_truth_value(value: Any) -> Any:
+    """YAML reads yes, no, on and off as true and false, and Python takes these for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError(f"expected a number, found {value}")
+    return value
 
 
 def _seconds(value: Any) -> Any:
@@ -33,7 +40,9 @@ def _seconds(value: Any) -> Any:
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+_Number = BeforeValidator(_no_truth_value)
+Real = Annotated[float, _Number]
+Seconds = Annotated[float, BeforeValidator(_seconds), _Number, Field(gt=0)]
 
 
 class SiteContradiction(ConfigError):
@@ -52,7 +61,7 @@ class Camera(_Strict):
     """source: a file (relative to site.yml) or rtsp:// address. plan: [x, y] on the floor plan, metres."""
 
     source: str | None = None
-    plan: tuple[float, float] | None = None
+    plan: tuple[Real, Real] | None = None
 
 
 class Transition(_Strict):
@@ -60,7 +69,7 @@ class Transition(_Strict):
 
     from_: str = Field(alias="from")
     to: str
-    seconds: tuple[float, float]
+    seconds: tuple[Real, Real]
     both_ways: bool = False
 
     @model_validator(mode="after")
@@ -78,7 +87,7 @@ class Watchlist(_Strict):
     """
 
     enrolled: str = Field(min_length=1)
-    target_fpir: float = Field(default=0.001, gt=0, lt=1)
+    target_fpir: Real = Field(default=0.001, gt=0, lt=1)
 
 
 class Identity(_Strict):
@@ -89,12 +98,12 @@ class Identity(_Strict):
     """
 
     policy: Literal["open_set", "closed_set"] = "open_set"
-    target_fpir: float = Field(default=0.01, gt=0, lt=1)
+    target_fpir: Real = Field(default=0.01, gt=0, lt=1)
     retention: Seconds = 12 * 3600.0
-    capacity: int = Field(default=100_000, ge=1, le=MOST_IDENTITIES)
+    capacity: Annotated[int, _Number] = Field(default=100_000, ge=1, le=MOST_IDENTITIES)
     enrolled: str | None = Field(default=None, min_length=1)
     watchlist: Watchlist | None = None
-    similarity_threshold: float | None = Field(default=None, ge=-1, le=1)
+    similarity_threshold: Real | None = Field(default=None, ge=-1, le=1)
     search: SearchName = "auto"
     calibration: str | None = Field(default=None, min_length=1)  # what `savant-reid calibrate` wrote; relative too
 
@@ -104,7 +113,7 @@ class Site(_Strict):
 
     site: str = Field(min_length=1)
     cameras: dict[str, Camera] = Field(min_length=1)
-    rooms: dict[str, tuple[float, float, float, float]] = {}
+    rooms: dict[str, tuple[Real, Real, Real, Real]] = {}
     transitions: list[Transition] = []
     overlaps: list[tuple[str, str]] = []
     identity: Identity = Identity()
@@ -176,7 +185,8 @@ def load_site(path: Path) -> Site:
     if doubled:
         raise ConfigError("\n".join(doubled))
     if not isinstance(data, dict):
-        raise ConfigError(f"{path}: expected a mapping with the keys site and cameras, found {type(data).__name__}")
+        found = "an empty file" if data is None else type(data).__name__
+        raise ConfigError(f"{path}: expected a mapping with the keys site and cameras, found {found}")
     cameras = data.get("cameras")
     if isinstance(cameras, dict):
         data["cameras"] = {name: {} if camera is None else camera for name, camera in cameras.items()}

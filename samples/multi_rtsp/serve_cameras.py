@@ -17,12 +17,13 @@ import click
 import yaml
 
 from savant_reid.command_errors import plain_errors
+from savant_reid.errors import OutputError
 from savant_reid.hosts.local.batcher import Batcher
 from savant_reid.hosts.local.rtsp_server import RtspServer
 from savant_reid.hosts.local.sources import open_sources
 from savant_reid.interrupts import stop_on_signal
 from simulated_site.site import make_site
-from simulated_site.write import write_site
+from simulated_site.write import SiteWriteError, write_site
 
 FPS = 10
 
@@ -61,10 +62,13 @@ def main(out: Path, host: str, port: int, seed: int, cameras: int, people: int, 
 def _draw(out: Path, seed: int, cameras: int, people: int, seconds: float) -> Path:
     """The folder of this very site. Drawn only where it has not been before: it takes some minutes."""
     folder = out / f"seed{seed}-{cameras}x{people}-{seconds:g}s"
-    if not (folder / "truth.csv").exists():
+    if not (folder / "site.yml").exists():  # what is written last
         click.echo(f"drawing {seconds:g} s of {cameras} cameras into {folder}, once")
-        folder.mkdir(parents=True, exist_ok=True)
-        write_site(folder, make_site(seed, cameras=cameras, people=people, seconds=seconds, fps=FPS))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_site(folder, make_site(seed, cameras=cameras, people=people, seconds=seconds, fps=FPS))
+        except (SiteWriteError, OSError) as error:
+            raise OutputError(f"{folder}: the simulated cameras cannot be written: {error}") from error
     return folder
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from contextlib import suppress
@@ -29,7 +30,10 @@ def event_line(event: dict[str, Any]) -> str:
 
 def main(address: str) -> None:
     with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
-        subscriber.connect(address)
+        try:
+            subscriber.connect(address)
+        except zmq.ZMQError as error:
+            sys.exit(f"expected tcp://HOST:PORT or ipc://PATH, found {address!r}: {error}")
         subscriber.subscribe("frame/")
         subscriber.subscribe("identity/")
         while True:
@@ -39,5 +43,7 @@ def main(address: str) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Prints what savant-reid run --zmq says.")
+    parser.add_argument("address", nargs="?", default="tcp://127.0.0.1:5557", help="default: %(default)s")
     with suppress(KeyboardInterrupt):
-        main(sys.argv[1] if len(sys.argv) > 1 else "tcp://127.0.0.1:5557")
+        main(parser.parse_args().address)

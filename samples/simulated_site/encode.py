@@ -12,6 +12,7 @@ gi.require_version("Gst", "1.0")
 from gi.repository import Gst  # noqa: E402  (the version must be required first)
 
 _WAIT_SECONDS = 60
+_LOOK_MILLISECONDS = 5
 
 
 class VideoError(RuntimeError):
@@ -22,7 +23,7 @@ def _pipeline_text(width: int, height: int, fps: int) -> str:
     # One thread and a constant quantiser: the same frames give the same file. No B frames: every packet can be shown
     # at once.
     return (
-        f"appsrc name=in format=time block=true max-bytes={16 * width * height * 3} "
+        f"appsrc name=in format=time max-bytes={16 * width * height * 3} "
         f"caps=video/x-raw,format=BGR,width={width},height={height},framerate={fps}/1 "
         "! videoconvert ! video/x-raw,format=I420 "
         f"! x264enc pass=quant quantizer=23 speed-preset=superfast threads=1 bframes=0 key-int-max={2 * fps} "
@@ -60,11 +61,20 @@ class VideoWriter:
         buffer.pts = buffer.dts = self._count * Gst.SECOND // self._fps
         buffer.duration = Gst.SECOND // self._fps
         self._count += 1
+        self._wait_for_room()
         if self._source.emit("push-buffer", buffer) != Gst.FlowReturn.OK:
             raise VideoError(f"{self.path}: {self._problem() or 'the encoder takes no more frames'}")
 
-    def _problem(self) -> str | None:
-        message = self._pipeline.get_bus().pop_filtered(Gst.MessageType.ERROR)
+    def _wait_for_room(self) -> None:
+        """appsrc's own block=true would wait for ever after an error further down, such as a full disk."""
+        while self._source.get_property("current-level-bytes") >= self._source.get_property("max-bytes"):
+            if problem := self._problem(_LOOK_MILLISECONDS):
+                raise VideoError(f"{self.path}: {problem}")
+
+    def _problem(self, wait_milliseconds: int = 0) -> str | None:
+        """What went wrong; waits so long for it to happen."""
+        wait_ns = wait_milliseconds * Gst.MSECOND
+        message = self._pipeline.get_bus().timed_pop_filtered(wait_ns, Gst.MessageType.ERROR)
         return message.parse_error()[0].message if message else None
 
     def __exit__(

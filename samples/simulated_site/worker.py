@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cv2
 
-from simulated_site.encode import VideoWriter
+from simulated_site.encode import VideoError, VideoWriter
 from simulated_site.render import render_frame
 from simulated_site.site import Site
 
@@ -45,7 +45,10 @@ def main() -> None:
     site = pickle.loads(site_path.read_bytes())
     for line in sys.stdin:
         name = line.strip()
-        render_camera(site, name, out / f"{name}.mp4", parts / f"{name}.csv")
+        try:
+            render_camera(site, name, out / f"{name}.mp4", parts / f"{name}.csv")
+        except (VideoError, OSError) as error:
+            sys.exit(str(error))
         print(f"done {name}", flush=True)
 
 

@@ -63,7 +63,7 @@ def test_only_what_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["identity", "--recording", "nowhere"], "expected one of the presets"),
+        (["identity", "--recording", "nowhere"], "easy, real, hard, huge, or a folder, found 'nowhere'"),
         (["identity", "--only", "nothing"], "expected one of engine"),
     ],
 )

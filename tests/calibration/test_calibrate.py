@@ -14,6 +14,7 @@ import yaml
 from click.testing import CliRunner
 
 import savant_reid.sinks
+from savant_reid.calibration import measure
 from savant_reid.calibration.files import read_start
 from savant_reid.calibration.gathering import Gathering
 from savant_reid.calibration.measure import false_positives, labelled_tracks
@@ -257,6 +258,26 @@ def test_no_file_of_the_user_is_replaced(folder, tmp_path):
     assert "expected nothing or an earlier calibration there" in result.output
     assert mine.read_text() == "{}"
     assert "ends with .json" in calibrate(folder / "sightings.parquet", "--out", tmp_path / "x.txt").output
+
+
+def test_a_folder_that_takes_no_file_is_named(folder):
+    result = calibrate(folder / "sightings.parquet", "--out", "/proc/calibration.json")
+    assert result.exit_code == 1
+    assert "--out /proc/calibration.json: nothing can be written there" in result.output
+
+
+@pytest.mark.parametrize(
+    ("recording", "said"),
+    [
+        ("esay:0", "expected one of the presets easy, real"),
+        ("easy:x", "expected PRESET[:SEED[:SECONDS]], found 'easy:x'"),
+    ],
+)
+def test_a_measure_of_nothing_is_refused(recording, said):
+    result = CliRunner().invoke(measure.main, [recording])
+    assert result.exit_code == 1
+    assert said in result.output
+    assert CliRunner().invoke(measure.main, []).exit_code == 2
 
 
 def test_two_cameras_that_see_the_same_floor_are_found_out(folder, tmp_path):

@@ -42,7 +42,7 @@ def test_the_table_is_readable() -> None:
     assert lines[0].split() == ["IDF1", "HOTA", "IDs", "precision", "recall", "MOTA", "DetA", "AssA"]
     assert lines[1].split()[:5] == ["all", "cameras", "0.560", "0.471", "6"]
     assert len({len(line) for line in lines[:5]}) == 1
-    assert lines[-1] == "identities: 4 in the truth, 41 in the result"
+    assert lines[-1] == "identities: 4 in the truth, 41 in the result (a track without one counts as one)"
 
 
 def test_an_error_is_one_line_without_a_traceback(tmp_path: Path) -> None:

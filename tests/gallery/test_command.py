@@ -182,6 +182,15 @@ def test_merge_split_and_forget(folder, tmp_path):
     assert not (folder / "corrections.jsonl").exists()
 
 
+@pytest.mark.parametrize("since", ["nan", "inf", "-inf", "1e30"])
+def test_a_time_that_is_none_splits_nothing(folder, since):
+    before = (folder / "tracks.csv").read_bytes()
+    said = refusal("split", 6, "--track", "hall, left:25", "--since", since, "--run", folder)
+    assert "--since" in said
+    assert "expected seconds on the run's clock, found" in said
+    assert (folder / "tracks.csv").read_bytes() == before
+
+
 def test_a_report_that_is_there_is_made_again(folder):
     (folder / "report.html").write_text("old")
     answer("merge", 6, 7, "--run", folder)
@@ -192,6 +201,10 @@ def test_enrol_and_unenrol(run_of_photo, finished, photo, tmp_path, reader):
     out = tmp_path / "people.parquet"
     answer("enrol", " Anna ", "--image", photo, "--image", photo, "--person", 2, "--out", out)
     answer("enrol", "Bo", "--identity", 3, "--run", run_of_photo, "--out", out)
+    before = out.read_bytes()
+    assert "Bo with 3 embeddings (0 new)" in answer("enrol", "Bo", "--identity", 3, "--run", run_of_photo, "--out", out)
+    assert "Anna with 2 embeddings (0 new)" in answer("enrol", "Anna", "--image", photo, "--person", 2, "--out", out)
+    assert out.read_bytes() == before
     enrolled = load_enrolled(out)
     assert enrolled.model == reader.model
     assert [(one.name, len(one), one.global_id) for one in enrolled.people] == [("Anna", 2, None), ("Bo", 3, 3)]

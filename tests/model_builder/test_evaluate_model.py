@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from model_builder.data import CropSet
-from model_builder.evaluate_model import evaluate_model_command
+from model_builder.evaluate_model import evaluate_model_command, market_folder_command
 from model_builder.market_folder import read_folder, write_folder
 from model_builder.onnx_embedder import OnnxEmbedder, find_model
 
@@ -96,6 +96,16 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     assert sorted(set(queries.people.tolist())) == [1, 2, 3]
     with pytest.raises(OutputError, match="found something in it"):
         write_folder(crops_of(2), tmp_path / "f")
+
+
+def test_a_place_that_is_taken_is_told_before_anybody_is_drawn(tmp_path: Path) -> None:
+    taken = tmp_path / "notes.txt"
+    taken.touch()
+    drawn = tmp_path / "drawn"
+    result = CliRunner().invoke(market_folder_command, [str(taken), "--cache", str(drawn)])
+    assert result.exit_code == 1
+    assert "notes.txt: expected a new or an empty folder, found a file" in result.output
+    assert not drawn.exists()
 
 
 def test_names_of_other_sets_are_read(tmp_path: Path) -> None:

@@ -151,10 +151,17 @@ def test_parts_of_two_kinds(tmp_path):
 
 
 def test_a_folder_of_something_else(tmp_path):
-    assert open_recording(tmp_path).rows == 0
-    (tmp_path / "holiday.jpg").touch()
-    with pytest.raises(DataError, match=r"expected sightings.parquet or part-\*.parquet in this folder, found neither"):
-        open_recording(tmp_path)
+    begun, other = tmp_path / "sightings.parquet", tmp_path / "holidays"
+    begun.mkdir()
+    assert open_recording(begun).rows == 0
+    other.mkdir()
+    neither = r"expected sightings.parquet or part-\*.parquet in this folder, found neither"
+    with pytest.raises(DataError, match=neither):
+        open_recording(other)
+    for folder in (begun, other):
+        (folder / "holiday.jpg").touch()
+        with pytest.raises(DataError, match=neither):
+            open_recording(folder)
 
 
 def test_times_of_no_clock_cannot_be_sorted(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import threading
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 from scenes import CAMERAS, FRAME_NS, SITE, by_camera, live_frames, table, write, write_site
 
 from savant_reid.cli import main
+from savant_reid.errors import DataError, OutputError
 from savant_reid.identity.resolver import Resolver
 from savant_reid.interrupts import stop_on_signal
 from savant_reid.records import FrameRecord
@@ -183,12 +185,48 @@ def test_a_run_killed_before_its_first_part(tmp_path, replayed):
     assert read_sightings(out / "sightings.parquet").num_rows == 0
 
 
+HEADER = "camera,frame,track_id,global_id,left,top,width,height,confidence,time_ns\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ("", "the truth has no rows"),
+        ("hall,0,,-1,0,0,9,9,1,0\n", "1 of 1 rows without a global_id"),
+        ("hall,0,,5,0,0,9,9,1,0\nhall,0,,5,50,0,9,9,1,0\n", "global_id 5 twice in frame 0 of hall"),
+    ],
+)
+def test_a_truth_that_nothing_can_be_compared_with_is_refused_before_anything_is_written(
+    tmp_path, replayed, rows, found
+):
+    truth = tmp_path / "truth.csv"
+    truth.write_text(HEADER + rows)
+    with pytest.raises(DataError, match=rf"truth\.csv: .*{found}"):
+        replayed(table(), truth=truth)
+    assert not any(tmp_path.glob("*/frames.jsonl"))
+
+
 def test_nobody_came(replayed):
     metrics, out = replayed(table([]))
     assert metrics["identity"]["identities"] == metrics["frames"] == metrics["video_seconds"] == 0
     assert (out / "frames.jsonl").read_bytes() == b""
     assert "This is a replay of recorded sightings" in (out / "report.html").read_text()
     assert "Nobody was identified" in (out / "report.html").read_text()
+
+
+def test_no_half_of_a_recording_is_left_where_the_disk_is_full(tmp_path, replayed, monkeypatch):
+    def other_file_system(*_):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    def full(_, target):
+        target.write_bytes(b"PAR1")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.link", other_file_system)
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(OutputError, match=r"sightings\.parquet: cannot be written: No space left on device"):
+        replayed(table())
+    assert not (tmp_path / "out-0" / "sightings.parquet").exists()
 
 
 def test_the_folder_can_be_replayed_itself(replayed):
@@ -218,6 +256,27 @@ def test_broken_rows_are_refused_and_counted(replayed):
     assert core["not_finite"] == 2
     assert core["zero"] == 1
     assert metrics["identity"]["identities"] == 4
+
+
+def test_metrics_count_what_the_files_say(replayed):
+    metrics, out = replayed(table())
+    frames = [json.loads(line) for line in (out / "frames.jsonl").read_text().splitlines()]
+    events = [json.loads(line) for line in (out / "identities.jsonl").read_text().splitlines()]
+    said = Counter(one["reid"]["state"] for frame in frames for one in frame["objects"])
+    happened = Counter(event["kind"] for event in events)
+    assert happened["confirmed"]
+    assert Counter(metrics["identity"]["decisions"]) == said
+    assert Counter(metrics["identity"]["events"]) == happened
+
+
+def test_refused_embeddings_are_told(tmp_path, site):
+    found = table()
+    broken = [one and [np.nan] * 16 for one in found["embedding"].to_pylist()]
+    path = write(tmp_path / "broken.parquet", table(embedding=pa.array(broken, found.schema.field("embedding").type)))
+    result = CliRunner().invoke(main, ["replay", str(path), "--site", str(site), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    count = sum(one is not None for one in broken)
+    assert f"refused: {count} embeddings, not finite" in result.stderr
 
 
 def test_a_frame_has_one_time_and_comes_once(replayed):

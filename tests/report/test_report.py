@@ -7,8 +7,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from fake_run import CLOCK_NS, write_fake_run
 
+from savant_reid.cli import main
 from savant_reid.errors import OutputError
 from savant_reid.report import write_report
 
@@ -125,9 +127,9 @@ def test_a_run_that_was_killed(tmp_path):
 
 
 @pytest.mark.parametrize("empty", [False, True])
-def test_a_folder_with_nothing_or_with_rubbish(tmp_path, empty):
+def test_a_run_folder_with_nothing_more_or_with_rubbish(tmp_path, empty):
+    (tmp_path / "tracks.csv").write_bytes(b"" if empty else b"\xff\xfe,\n1,2\n3\n")
     if not empty:
-        (tmp_path / "tracks.csv").write_bytes(b"\xff\xfe,\n1,2\n3\n")
         (tmp_path / "metrics.json").write_text("[1, 2")
         (tmp_path / "site.yml").write_text("cameras: [a, {b: 1}]\ntransitions: 3\noverlaps: {}")
         (tmp_path / "identities.jsonl").write_text('{"kind": 3}\n[]\nnull\n{"kind": "merged"')
@@ -157,6 +159,18 @@ def test_many_identities_are_folded_away(tmp_path):
     page = page_of(tmp_path)
     assert page.tags.count("details") >= 1
     assert re.search(r"Show all \d+ identities", page.text)
+
+
+def test_a_folder_of_something_else_gets_no_page(tmp_path):
+    mine = tmp_path / "report.html"
+    mine.write_text("mine")
+    expected = r"expected a run folder, as savant-reid run or demo writes it, found none of frames\.jsonl"
+    with pytest.raises(OutputError, match=expected):
+        write_report(tmp_path)
+    assert mine.read_text() == "mine"
+    shown = CliRunner().invoke(main, ["topology", "show", str(tmp_path)])
+    assert shown.exit_code == 1
+    assert "expected a run folder" in shown.output
 
 
 def test_no_folder():

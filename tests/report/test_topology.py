@@ -87,6 +87,18 @@ def test_the_picture_stays_inside_its_frame():
     assert draw_histogram(Way("a", "b", (1.0, 2.0))).path == ""
 
 
+def test_a_share_outside_that_was_expected_anyhow_is_no_mistake():
+    assert not Way("a", "b", (0.0, 16.0), durations=EVEN).is_too_narrow  # 8 %
+    assert Way("a", "b", (0.0, 14.0), durations=EVEN).is_too_narrow  # 12 %
+    assert not Way("a", "b", None, durations=EVEN).is_too_narrow
+
+
+def test_a_tail_of_hours_does_not_press_the_walks_into_a_line():
+    tail = Durations((0.0, 10.0, 20.0, 40_000.0), (0.05, 0.045, 0.05 / 39_980))
+    assert tail.quantile(0.98) > 20_000
+    assert Way("a", "b", None, durations=tail).axis_seconds == pytest.approx(1.15 * 60)
+
+
 def test_text_has_a_bar_over_its_window():
     text = topology_text(learned(entry()))
     bars, window = re.findall(rf"\|(.{{{COLUMNS}}})\|", text)[:2]

@@ -78,3 +78,19 @@ def test_the_readme_names_files_that_are_there_and_a_site_that_loads(tmp_path):
     [site] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     (tmp_path / "site.yml").write_text(site)
     assert set(load_site(tmp_path / "site.yml").cameras) == {"entrance", "aisle-1"}
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "said"),
+    [
+        ("watch_metadata.py", ["nonsense"], "expected tcp://HOST:PORT or ipc://PATH, found 'nonsense'"),
+        ("serve_cameras.py", ["--out", __file__], "the simulated cameras cannot be written: [Errno 20]"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(script, arguments, said):
+    ended = subprocess.run(
+        [sys.executable, str(SAMPLE / script), *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr

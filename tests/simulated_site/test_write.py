@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import threading
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ import yaml
 from simulated_site.encode import VideoError, VideoWriter
 from simulated_site.render import render_frame
 from simulated_site.site import make_site
-from simulated_site.write import write_site
+from simulated_site.write import SiteWriteError, write_site
 
 HEADER = "camera,frame,track_id,global_id,left,top,width,height,confidence,time_ns"
 
@@ -88,9 +89,41 @@ def test_a_video_that_fails_is_removed(tmp_path):
     assert not path.exists()
 
 
+def test_a_site_that_the_disk_does_not_take_is_told_in_one_line(tmp_path):
+    site = make_site(2, cameras=1, people=2, seconds=4)
+    [camera] = site.cameras
+    (tmp_path / f"{camera}.mp4").symlink_to("/dev/full")
+    with pytest.raises(SiteWriteError, match=rf"rendering ended with 1: .*{camera}\.mp4: No space left") as told:
+        write_site(tmp_path, site)
+    assert "Traceback" not in str(told.value)
+
+
 def test_a_folder_that_is_absent_is_named(tmp_path):
     with (
         pytest.raises(VideoError, match="absent"),
         VideoWriter(tmp_path / "absent" / "v.mp4", 64, 48, 10) as writer,
     ):
         writer.write(np.zeros((48, 64, 3), np.uint8))
+
+
+def test_a_full_disk_ends_the_writing(tmp_path):
+    path = tmp_path / "v.mp4"
+    path.symlink_to("/dev/full")
+    told = []
+
+    def write():
+        noise = np.random.default_rng(0)
+        try:
+            with VideoWriter(path, 320, 240, 10) as writer:
+                for _ in range(200):
+                    writer.write(noise.integers(0, 255, (240, 320, 3), np.uint8))
+        except VideoError as error:
+            told.append(str(error))
+
+    # A thread that can be left alone: a writer that waits for ever would hold up all tests.
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert told
+    assert told[0].startswith(f"{path}: ")
+    assert not path.is_symlink()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from savant_reid.command_errors import plain_errors
+from savant_reid.errors import ConfigError
 
 if TYPE_CHECKING:
     from savant_reid.bench.source import Source
@@ -22,7 +23,7 @@ DEFAULT_PEOPLE = 100_000
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def bench_command(context: click.Context, as_json: bool) -> None:
-    """Measure the costs that DESIGN promises, or (`bench identity`) who is taken for whom."""
+    """Measure what deciding and searching cost, or (`bench identity`) who is taken for whom."""
     if context.invoked_subcommand is not None:
         return
     from savant_reid.bench.costs import as_text, measure
@@ -115,7 +116,11 @@ def find_source(recording: str, seed: int) -> Source:
     """A folder if there is one of that name, else the generator's preset."""
     from savant_reid.bench.folder import FolderSource
     from savant_reid.bench.presets import PresetSource
+    from savant_reid.testing.settings import PRESETS
 
     if Path(recording).is_dir():
         return FolderSource(Path(recording))
+    if recording not in PRESETS:
+        presets = ", ".join(PRESETS)
+        raise ConfigError(f"--recording: expected one of the presets {presets}, or a folder, found {recording!r}")
     return PresetSource(recording, seed)

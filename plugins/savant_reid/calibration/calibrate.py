@@ -11,7 +11,7 @@ from pathlib import Path
 from savant_reid.calibration.files import check_target_file, write_calibration
 from savant_reid.calibration.gathering import Gathered, Gathering
 from savant_reid.calibration.result import Calibration, Json, Source, calibration_of, check_target
-from savant_reid.errors import ConfigError, DataError
+from savant_reid.errors import ConfigError, DataError, OutputError
 from savant_reid.identity.policy import Policy
 from savant_reid.replay.batches import EmptyFrames, batched
 from savant_reid.replay.frames import Frame, FrameGatherer
@@ -54,7 +54,7 @@ def calibrate(request: CalibrationRequest) -> tuple[Calibration, Json]:
             f"{recording.name}: embedding: expected embeddings to learn from, found none in {found.rows} rows"
         )
     with (
-        tempfile.TemporaryDirectory(prefix=".calibrating-", dir=_folder(request.out)) as folder,
+        _working_folder(request.out) as folder,
         in_order(recording, found, request.order, cameras, site_file, Path(folder)) as (ordered, known),
     ):
         request.begin(known.rows)
@@ -85,13 +85,13 @@ def _batches(recording: Recording, known: Scan, cameras: list[str]) -> Iterator[
     return batched(EmptyFrames(known.gaps, cameras, known.sizes, recording.dimension).woven(frames))
 
 
-def _folder(out: Path) -> Path:
-    """Where the output goes, made if need be."""
+def _working_folder(out: Path) -> tempfile.TemporaryDirectory[str]:
+    """A temporary folder beside the output, whose folder is made if need be. Raises OutputError."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=".calibrating-", dir=out.parent)
     except OSError as error:
-        raise ConfigError(f"--out {out}: the folder cannot be made: {error.strerror or error}") from error
-    return out.parent
+        raise OutputError(f"--out {out}: nothing can be written there: {error.strerror or error}") from error
 
 
 def _site_file(request: CalibrationRequest, recording: Recording) -> Path:

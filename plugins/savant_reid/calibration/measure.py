@@ -5,11 +5,11 @@ The first half of a generated recording is calibrated on, without its truth; the
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +19,8 @@ from savant_reid.bench.source import LabelledMoment
 from savant_reid.calibration.gathering import Gathering
 from savant_reid.calibration.result import Calibration, Source, calibration_of, metric_of
 from savant_reid.calibration.tracks import Track
+from savant_reid.command_errors import plain_errors
+from savant_reid.errors import ConfigError
 from savant_reid.identity.topology import Topology
 from savant_reid.testing import Moment
 
@@ -122,11 +124,22 @@ def _until(source: PresetSource, seconds: float | None) -> Iterator[LabelledMome
         yield moment
 
 
-def main() -> None:
-    for argument in sys.argv[1:]:
-        name, seed, seconds = [*argument.split(":"), "", ""][:3]
-        for line in measure(PresetSource(name, int(seed or 0)), float(seconds) if seconds else None):
-            print(line, flush=True)
+@click.command()
+@click.argument("recordings", nargs=-1, required=True, metavar="PRESET[:SEED[:SECONDS]]...")
+def main(recordings: Sequence[str]) -> None:
+    """How many strangers pass the thresholds that are calibrated on the first half of generated recordings."""
+    with plain_errors():
+        for source, seconds in list(map(_recording, recordings)):
+            for line in measure(source, seconds):
+                click.echo(line)
+
+
+def _recording(text: str) -> tuple[PresetSource, float | None]:
+    name, seed, seconds = [*text.split(":"), "", ""][:3]
+    try:
+        return PresetSource(name, int(seed or 0)), float(seconds) if seconds else None
+    except ValueError as error:
+        raise ConfigError(f"expected PRESET[:SEED[:SECONDS]], found {text!r}") from error
 
 
 if __name__ == "__main__":

@@ -29,11 +29,11 @@ _TABLE = ("IDF1", "HOTA", "IDs", "precision", "recall", "MOTA", "DetA", "AssA")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def evaluate_command(truth: Path, result: Path, iou_threshold: float, as_json: bool) -> None:
     """Compare a run's tracks.csv with the truth: IDF1, HOTA and more, over all cameras jointly and per camera."""
-    from savant_reid.evaluation.scores import evaluate
+    from savant_reid.evaluation.scores import evaluate, read_truth
     from savant_reid.evaluation.tracks import read_tracks
 
     with plain_errors():
-        true_tracks, found_tracks = read_tracks(truth), read_tracks(result)
+        true_tracks, found_tracks = read_truth(truth), read_tracks(result)
         scores = evaluate(true_tracks, found_tracks, iou_threshold)
         tracks_alone = evaluate(true_tracks, found_tracks, iou_threshold, "track", per_camera=False).overall
     click.echo(json.dumps(as_json_object(scores, tracks_alone)) if as_json else as_table(scores, tracks_alone))
@@ -59,7 +59,8 @@ def as_table(scores: Scores, tracks_alone: Score) -> str:
         values = score.to_json()
         table.append(" ".join([name.ljust(width), *(f"{_cell(values[column]):>9}" for column in _TABLE)]))
     overall = scores.overall
-    table.append(f"identities: {overall.truth_identities} in the truth, {overall.result_identities} in the result")
+    found = f"{overall.result_identities} in the result (a track without one counts as one)"
+    table.append(f"identities: {overall.truth_identities} in the truth, {found}")
     if overall.shared_ids:
         table.append(f"rows that share an identity inside a frame: {overall.shared_ids}")
     for names, meaning in (

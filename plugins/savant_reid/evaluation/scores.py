@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from savant_reid.errors import DataError
 from savant_reid.evaluation.hota import hota
 from savant_reid.evaluation.motmetrics_scores import clear_and_identity
 from savant_reid.evaluation.overlap import Identity, find_overlaps
-from savant_reid.evaluation.tracks import NONE, Tracks, repeated
+from savant_reid.evaluation.tracks import NONE, Tracks, read_tracks, repeated
 
 Json = dict[str, object]
 
@@ -88,17 +89,11 @@ def evaluate(
     iou_threshold: from which boxes may be the same person, in (0, 1]; HOTA has its own 19. identity: what names a
     person in the result: `global_id`, or (camera, `track`), which is what single-camera tracking alone would get.
     A row of the result without a global id belongs to an identity that nobody in the truth shares: its track's own.
-    Raises DataError if the truth has no rows, rows without an identity, or an identity twice in a frame.
+    Raises DataError as check_truth does.
     """
     if not 0 < iou_threshold <= 1:
         raise ValueError(f"expected an IoU threshold in (0, 1], found {iou_threshold}")
-    if not len(truth):
-        raise DataError("the truth has no rows: there is nothing to compare with")
-    if (unknown := int(np.sum(truth.global_id == NONE))) > 0:
-        raise DataError(f"the truth has {unknown} of {len(truth)} rows without a global_id; expected one for every row")
-    for row, _ in repeated(truth, truth.global_id)[:1]:
-        place = f"frame {truth.frame[row]} of {truth.cameras[truth.camera[row]]}"
-        raise DataError(f"the truth has global_id {truth.global_id[row]} twice in {place}; expected everybody once")
+    check_truth(truth)
     names = tuple(dict.fromkeys(truth.cameras + result.cameras)) if per_camera else ()
     return Scores(
         overall=_score(truth, result, iou_threshold, identity, None),
@@ -106,6 +101,27 @@ def evaluate(
         only_in_truth=tuple(name for name in truth.cameras if name not in result.cameras),
         only_in_result=tuple(name for name in result.cameras if name not in truth.cameras),
     )
+
+
+def read_truth(path: Path) -> Tracks:
+    """A truth file that a result can be compared with; raises DataError."""
+    truth = read_tracks(path)
+    try:
+        check_truth(truth)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    return truth
+
+
+def check_truth(truth: Tracks) -> None:
+    """Raises DataError if the truth has no rows, rows without an identity, or an identity twice in a frame."""
+    if not len(truth):
+        raise DataError("the truth has no rows: there is nothing to compare with")
+    if (unknown := int(np.sum(truth.global_id == NONE))) > 0:
+        raise DataError(f"the truth has {unknown} of {len(truth)} rows without a global_id; expected one for every row")
+    for row, _ in repeated(truth, truth.global_id)[:1]:
+        place = f"frame {truth.frame[row]} of {truth.cameras[truth.camera[row]]}"
+        raise DataError(f"the truth has global_id {truth.global_id[row]} twice in {place}; expected everybody once")
 
 
 def _score(truth: Tracks, result: Tracks, iou_threshold: float, identity: Identity, camera: str | None) -> Score:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["gallery_command"]
 
+MOST_SECONDS = 9e9  # what int64 nanoseconds hold
+
 corrections_option = click.option(
     "--corrections",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -80,6 +82,7 @@ def split_command(
 ) -> None:
     """These tracks of ID are somebody else, who gets a new ID."""
     pairs = [_track(text) for text in tracks]
+    since_ns = None if since_s is None else _nanoseconds(since_s)
     with plain_errors():
         from savant_reid.gallery.corrections import CORRECTIONS
         from savant_reid.gallery.decisions import check_finished, renew_report, split
@@ -87,7 +90,6 @@ def split_command(
 
         run = open_run(folder)
         check_finished(run, unfinished)
-        since_ns = None if since_s is None else round(since_s * 1e9)
         new_id = split(run, global_id, pairs, since_ns, corrections or folder / CORRECTIONS)
         renew_report(run)
     click.echo(f"{', '.join(tracks)} became {new_id}")
@@ -159,12 +161,13 @@ def enrol_command(
         enrolled = Enrolled(model, known.people if known else ()).with_person(one)
         save_enrolled(out, enrolled)
     total = next(len(each) for each in enrolled.people if each.name == name)
-    click.echo(f"{out}: {name} with {total} embeddings ({len(one)} new), {len(enrolled.people)} people in all")
+    new = total - sum(len(each) for each in (known.people if known else ()) if each.name == name)
+    click.echo(f"{out}: {name} with {total} embeddings ({new} new), {len(enrolled.people)} people in all")
 
 
 @gallery_command.command("unenrol")
 @click.argument("name")
-@out_option
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The enrolment file.")
 def unenrol_command(name: str, out: Path) -> None:
     """Remove NAME and all embeddings of it from an enrolment file."""
     with plain_errors():
@@ -207,6 +210,12 @@ def _enrolled_pictures(
     rows, _ = read_pictures(reader, images, crop, person)
     sources = tuple(f"picture {image.name}" for image in images)
     return reader.model, EnrolledPerson(name, np.stack(rows), None, (None,) * len(rows), sources)
+
+
+def _nanoseconds(since_s: float) -> int:
+    if not abs(since_s) < MOST_SECONDS:  # NaN neither
+        raise click.BadParameter(f"expected seconds on the run's clock, found {since_s}", param_hint="--since")
+    return round(since_s * 1e9)
 
 
 def _track(text: str) -> tuple[str, int]:

@@ -45,15 +45,16 @@ class Enrolled:
     people: tuple[EnrolledPerson, ...]
 
     def with_person(self, person: EnrolledPerson) -> Enrolled:
-        """The same with somebody more, or with more embeddings of somebody."""
+        """The same with somebody more, or with more embeddings of somebody; those known already are passed over."""
         known = next((one for one in self.people if one.name == person.name), None)
         if known is not None:
+            new = [row for row, one in enumerate(person.embeddings) if not (known.embeddings == one).all(axis=1).any()]
             person = EnrolledPerson(
                 person.name,
-                np.concatenate([known.embeddings, person.embeddings]),
+                np.concatenate([known.embeddings, person.embeddings[new]]),
                 known.global_id if person.global_id is None else person.global_id,
-                known.cameras + person.cameras,
-                known.sources + person.sources,
+                known.cameras + tuple(person.cameras[row] for row in new),
+                known.sources + tuple(person.sources[row] for row in new),
             )
         others = [one for one in self.people if one.name != person.name]
         return Enrolled(self.model, tuple(sorted([*others, person], key=lambda one: one.name)))

@@ -13,7 +13,8 @@ from savant_reid.identity.visits import Visit
 
 
 class Ledger:
-    """Events in order; `counts` by kind of event and by state of decision; `aliases`: what merged ids have become."""
+    """Events in order; `counts` by kind of event, and of decisions by `decisions_STATE`, as both may be `confirmed`;
+    `aliases`: what merged ids have become."""
 
     def __init__(self, topology: Topology, clock: SiteClock) -> None:
         self.clock = clock

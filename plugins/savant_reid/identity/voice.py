@@ -39,7 +39,7 @@ class Voice:
         counts = np.bincount(live.state[real], minlength=len(STATES))
         counts[STATES.index(State.PROVISIONAL)] += len(nobody)
         for state, count in zip(STATES, counts.tolist(), strict=True):
-            self._ledger.counts[state.value] += count
+            self._ledger.counts[f"decisions_{state.value}"] += count
         return decisions
 
     def _say(self, tracklet: Tracklet, gallery: Gallery | None) -> Decision:

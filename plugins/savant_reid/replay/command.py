@@ -84,6 +84,8 @@ def _advance(bar: Any) -> Callable[[int, int], None]:
 
 def _conclude(out: Path, metrics: dict[str, Any], as_json: bool, seconds: float) -> None:
     """The answer in a few lines on standard error, timings too: the files know none."""
+    from savant_reid.run_results import told_of_refused
+
     if as_json:
         click.echo(json.dumps(metrics))
     rows, identities = metrics["people_frames"], metrics["identity"]["identities"]
@@ -94,6 +96,7 @@ def _conclude(out: Path, metrics: dict[str, Any], as_json: bool, seconds: float)
     lines += score_lines(metrics)
     for reason, count in metrics["recording"]["refused_rows"].items():
         lines.append(f"refused: {count} rows, {reason.replace('_', ' ')}")
+    lines += told_of_refused(metrics)
     if metrics["stopped_early"]:
         lines.append("stopped before the end")
     lines.append(f"report: {out / 'report.html'}")

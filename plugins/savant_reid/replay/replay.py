@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from savant_reid.errors import ConfigError, OutputError
-from savant_reid.evaluation.tracks import read_tracks
+from savant_reid.evaluation.scores import read_truth
 from savant_reid.identity.constraints import Constraints
 from savant_reid.identity.types import Decision
 from savant_reid.pyfuncs import shared
@@ -79,7 +79,7 @@ def replay(request: ReplayRequest) -> dict[str, Any]:
     site = load_site(site_file)
     load_enrolment(site, recording.embedding_model)
     load_learned(site, recording.embedding_model)
-    truth = read_tracks(request.truth) if request.truth else None
+    truth = read_truth(request.truth) if request.truth else None
     cameras = list(site.cameras)
     constraints = load_constraints(request.corrections, cameras) if request.corrections else None
     named = [path for path in (request.truth, request.corrections) if path is not None]
@@ -225,4 +225,8 @@ def _link_file(source: Path, target: Path) -> None:
     try:
         os.link(original, target)
     except OSError:
-        shutil.copyfile(original, target)
+        try:
+            shutil.copyfile(original, target)
+        except OSError:
+            target.unlink(missing_ok=True)  # half a file could not be read
+            raise

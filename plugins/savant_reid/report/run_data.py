@@ -12,7 +12,7 @@ import yaml
 from savant_reid.errors import DataError, OutputError
 from savant_reid.report.rows import Rows, no_rows, read_rows
 from savant_reid.sinks.lines import read_json_lines
-from savant_reid.sinks.run_folder import IDENTITIES, METRICS, MOSAIC, SITE, TRACKS, TRUTH, overlay_name
+from savant_reid.sinks.run_folder import IDENTITIES, METRICS, MOSAIC, SIGNS, SITE, TRACKS, TRUTH, overlay_name
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,8 @@ class RunData:
 
 
 def read_run(run: Path) -> RunData:
-    """Raises OutputError when `run` is no folder; whatever is missing or broken inside becomes a problem to report."""
-    if not run.is_dir():
-        raise OutputError(f"{run}: expected a run folder")
+    """Raises OutputError when `run` is no run folder; what is missing or broken inside becomes a problem to report."""
+    _check_run_folder(run)
     problems: list[str] = []
     metrics = _mapping(run / METRICS, json.loads, problems)
     if not (run / METRICS).exists():
@@ -69,12 +68,20 @@ def read_run(run: Path) -> RunData:
 def read_settings(run: Path) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """metrics.json and site.yml of a run folder, and sentences about what of them could not be read.
 
-    Raises OutputError when `run` is no folder.
+    Raises OutputError when `run` is no run folder.
     """
-    if not run.is_dir():
-        raise OutputError(f"{run}: expected a run folder")
+    _check_run_folder(run)
     problems = [f"There is no {name}." for name in (METRICS, SITE) if not (run / name).exists()]
     return _mapping(run / METRICS, json.loads, problems), _mapping(run / SITE, yaml.safe_load, problems), problems
+
+
+def _check_run_folder(run: Path) -> None:
+    """A page in any other folder might take the place of a report.html of the user's, and would pass for a run."""
+    expected = f"{run}: expected a run folder, as savant-reid run or demo writes it"
+    if not run.is_dir():
+        raise OutputError(f"{expected}, found {'a file' if run.exists() else 'nothing of that name'}")
+    if not any((run / name).exists() for name in SIGNS):
+        raise OutputError(f"{expected}, found none of {', '.join(SIGNS)} in it")
 
 
 def mapping(value: Any) -> dict[str, Any]:

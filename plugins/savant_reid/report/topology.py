@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from savant_reid.identity.transits import OUTSIDE
 from savant_reid.report.run_data import mapping
 from savant_reid.report.tables import number
 from savant_reid.report.transitions import Window, declared_windows
@@ -70,6 +71,11 @@ class Way:
         return max(0.0, 1.0 - (self.durations.share_before(high) - self.durations.share_before(low)))
 
     @property
+    def is_too_narrow(self) -> bool:
+        """More walks are outside the window than were expected before any was seen."""
+        return self.outside is not None and self.outside > OUTSIDE
+
+    @property
     def median_seconds(self) -> float | None:
         return self.durations.quantile(0.5) if self.durations else None
 
@@ -80,8 +86,16 @@ class Way:
 
     @property
     def axis_seconds(self) -> float:
-        """End of a picture that starts at 0: holds nearly all walks, and the window unless it is far longer."""
-        learned = self.durations.quantile(0.98) if self.durations else 0.0
+        """End of a picture that starts at 0: holds nearly all walks, and the window unless it is far longer.
+
+        What is left of the prior's hours on a way that few took would press all the rest into a line: a tail beyond
+        six times the median is cut after nine in ten walks.
+        """
+        learned = 0.0
+        if self.durations:
+            learned = min(
+                self.durations.quantile(0.98), max(self.durations.quantile(_HIGH), 6 * self.durations.quantile(0.5))
+            )
         latest = self.declared[1] if self.declared else 0.0
         if not learned:
             return 1.15 * latest or 1.0

@@ -23,7 +23,9 @@ MOSAIC = "mosaic.mp4"
 SITE = "site.yml"
 TRUTH = "truth.csv"
 
-_WRITTEN = (FRAMES, IDENTITIES, TRACKS, SIGHTINGS, METRICS, REPORT, MOSAIC)
+# One of them at least lies in every run folder, and nothing else is called so.
+SIGNS = (FRAMES, IDENTITIES, TRACKS, SIGHTINGS, METRICS)
+_WRITTEN = (*SIGNS, REPORT, MOSAIC)
 _PARTS_OF = ("part-*.parquet", ".part-*.tmp")
 
 

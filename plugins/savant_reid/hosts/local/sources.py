@@ -84,7 +84,8 @@ def parse_source(text: str) -> tuple[str, str]:
     """
     camera, separator, uri = text.partition("=")
     if not separator or not camera.strip() or not uri.strip() or "/" in camera:
-        raise SourceError(f"expected CAMERA=URI (a video file or rtsp://...), found {redact_uri(text)!r}")
+        expected = "expected CAMERA=URI (a name without '/', then a video file or rtsp://...)"
+        raise SourceError(f"{expected}, found {redact_uri(text)!r}")
     return camera.strip(), uri.strip()
 
 
