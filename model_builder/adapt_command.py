@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from model_builder.cards import load_card
-from model_builder.commands import models_option, published_file, source_options, told
+from model_builder.commands import Publication, models_option, publication_options, told
 from savant_reid.errors import OutputError
 
 
@@ -21,7 +21,7 @@ from savant_reid.errors import OutputError
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of PyTorch.")
 @models_option
-@source_options
+@publication_options
 @told
 def adapt_command(
     name: str,
@@ -33,9 +33,7 @@ def adapt_command(
     seed: int,
     threads: int,
     models: Path,
-    file: Path | None,
-    cache: Path | None,
-    accept_licence: bool,
+    published: Publication,
 ) -> None:
     """Fine-tune a re-ID model on runs of one site, without labels; a model that is worse is not written.
 
@@ -56,9 +54,7 @@ def adapt_command(
         raise OutputError(f"{target.parent}: exists already; choose another name with --as")
     of_camera = _videos(videos)
     runs = [read_run(folder) for folder in folders]
-    network = trainable(
-        card, models, published_file(card, file, cache, accept_licence) if card.source.kind == "checkpoint" else None
-    )
+    network = trainable(card, models, published.of(card) if card.source.kind == "checkpoint" else None)
     site = cut_out(runs, card.input.size, of_camera)
     check_enough(site)
     parts = ", ".join(f"{int((site.part == part).sum())} {word}" for part, word in enumerate(_PARTS))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from model_builder.cards import load_card
-from model_builder.commands import models_option, published_file, source_options, told
+from model_builder.commands import Publication, models_option, publication_options, told
 from savant_reid.errors import ModelError
 
 
@@ -16,11 +16,9 @@ from savant_reid.errors import ModelError
 @click.argument("name")
 @click.argument("labels")
 @models_option
-@source_options
+@publication_options
 @told
-def build_cameras_command(
-    name: str, labels: str, models: Path, file: Path | None, cache: Path | None, accept_licence: bool
-) -> None:
+def build_cameras_command(name: str, labels: str, models: Path, published: Publication) -> None:
     """Builds and verifies NAME for the cameras LABELS: their numbers in the training set, from 0, as 0,3,4; or "input".
 
     Numbers are folded in, for DeepStream: the file takes images only, and each group of cameras has its own file and
@@ -36,7 +34,7 @@ def build_cameras_command(
 
     cameras = parsed(labels)
     card = load_card(name, models)
-    source = published_file(card, file, cache, accept_licence)
+    source = published.of(card)
     network = network_of(card, source)
     stem = "input" if isinstance(cameras, str) else "-".join(map(str, cameras))
     built = card.built_file(models)

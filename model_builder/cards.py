@@ -13,7 +13,7 @@ from savant_reid.errors import ConfigError
 
 CARD_FILE = "card.yml"
 MODELS = Path(__file__).parents[1] / "models"
-DETECTION, RE_ID = "person detection", "person re-identification"
+DETECTION = "person detection"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Triple = tuple[float, float, float]

@@ -20,37 +20,80 @@ models_option = click.option(
     "--models", type=click.Path(path_type=Path, file_okay=False), default=MODELS, help="The folder of the cards."
 )
 precision_option = click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True)
-pictures_option = click.option(
-    "--pictures",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Compare on the pictures of this folder, with people in them, in place of made ones.",
-)
-batch_option = click.option(
-    "--max-batch", type=click.IntRange(1, 256), default=8, show_default=True, help="Largest batch that is verified."
-)
 
 
-def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Where the published file comes from."""
-    for option in (
-        click.option(
-            "--file",
-            type=click.Path(path_type=Path, exists=True, dir_okay=False),
-            help="The published file, in place of fetching it.",
-        ),
-        click.option("--cache", type=click.Path(path_type=Path, file_okay=False), help="Where fetched files are kept."),
-        click.option("--accept-licence", is_flag=True, help="You have read the weights' licence and accept it."),
-    ):
-        command = option(command)
-    return command
+@dataclass(frozen=True)
+class Publication:
+    """Where a published file comes from. file: in place of fetching it. cache: where fetched files are kept."""
+
+    file: Path | None
+    cache: Path | None
+    accept_licence: bool
+
+    def of(self, card: Card) -> Path:
+        """The file that was named, or the one from the cache or the network; either has to have the card's SHA-256."""
+        from model_builder.fetch import check_digest, default_cache, fetch
+
+        if self.file is None:
+            return fetch(card, self.cache or default_cache(), accept_licence=self.accept_licence)
+        check_digest(card, self.file)
+        return self.file
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What verify goes over. pictures: a folder, or None for made ones."""
+
+    max_batch: int
+    pictures: Path | None
+
+
+def publication_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where the published file comes from: the command's argument `published`."""
+
+    @click.option("--accept-licence", is_flag=True, help="You have read the weights' licence and accept it.")
+    @click.option("--cache", type=click.Path(path_type=Path, file_okay=False), help="Where fetched files are kept.")
+    @click.option(
+        "--file",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="The published file, in place of fetching it.",
+    )
+    @functools.wraps(command)
+    def wrapped(*, file: Path | None, cache: Path | None, accept_licence: bool, **others: Any) -> Any:
+        return command(published=Publication(file, cache, accept_licence), **others)
+
+    return wrapped
+
+
+def extent_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What verify goes over: the command's argument `extent`."""
+
+    @click.option(
+        "--max-batch", type=click.IntRange(1, 256), default=8, show_default=True, help="Largest batch that is verified."
+    )
+    @click.option(
+        "--pictures",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        help="Compare on the pictures of this folder, with people in them, in place of made ones.",
+    )
+    @functools.wraps(command)
+    def wrapped(*, max_batch: int, pictures: Path | None, **others: Any) -> Any:
+        return command(extent=Extent(max_batch, pictures), **others)
+
+    return wrapped
 
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What engine is wanted, if any."""
+    """What engine is wanted, if any: the command's argument `engine`."""
     text = "Also a TensorRT engine for batches up to this one, where there is TensorRT: the module's batch_size."
-    batch = click.option("--engine-batch", type=click.IntRange(1, 1024), help=text)
-    precision = click.option("--engine-precision", type=click.Choice(PRECISIONS), default="fp16", show_default=True)
-    return batch(precision(command))
+
+    @click.option("--engine-batch", type=click.IntRange(1, 1024), help=text)
+    @click.option("--engine-precision", type=click.Choice(PRECISIONS), default="fp16", show_default=True)
+    @functools.wraps(command)
+    def wrapped(*, engine_batch: int | None, engine_precision: str, **others: Any) -> Any:
+        return command(engine=EngineWish(engine_batch, engine_precision), **others)
+
+    return wrapped
 
 
 def told(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,13 +130,13 @@ def list_models(models: Path) -> None:
 @click.command("fetch")
 @click.argument("name")
 @models_option
-@source_options
+@publication_options
 @told
-def fetch_model(name: str, models: Path, file: Path | None, cache: Path | None, accept_licence: bool) -> None:
+def fetch_model(name: str, models: Path, published: Publication) -> None:
     """Gets the published file of a model and prints where it is, with its SHA-256."""
     from model_builder.files import sha256_of
 
-    source = published_file(load_card(name, models), file, cache, accept_licence)
+    source = published.of(load_card(name, models))
     click.echo(f"{source}\nSHA-256 {sha256_of(source)}")
 
 
@@ -101,79 +144,39 @@ def fetch_model(name: str, models: Path, file: Path | None, cache: Path | None, 
 @click.argument("name")
 @models_option
 @precision_option
-@batch_option
-@pictures_option
+@extent_options
 @engine_options
-@source_options
+@publication_options
 @told
 def build_model(
-    name: str,
-    models: Path,
-    precision: str,
-    max_batch: int,
-    pictures: Path | None,
-    engine_batch: int | None,
-    engine_precision: str,
-    file: Path | None,
-    cache: Path | None,
-    accept_licence: bool,
+    name: str, models: Path, precision: str, extent: Extent, engine: EngineWish, published: Publication
 ) -> None:
     """Fetches, exports to models/NAME, and verifies. The module does not run a file that failed."""
     card = load_card(name, models)
     from model_builder.build import build
 
-    source = published_file(card, file, cache, accept_licence)
+    source = published.of(card)
     onnx_file = build(card, source, models, precision)  # type: ignore[arg-type]
     click.echo(onnx_file)
-    engine = EngineWish(engine_batch, engine_precision)
     build_engine_of(card, onnx_file, engine)
-    _verify(card, source, models, precision, Extent(max_batch, pictures), engine)
+    _verify(card, source, models, precision, extent, engine)
 
 
 @click.command("verify")
 @click.argument("name")
 @models_option
 @precision_option
-@batch_option
-@pictures_option
+@extent_options
 @engine_options
-@source_options
+@publication_options
 @told
 def verify_model(
-    name: str,
-    models: Path,
-    precision: str,
-    max_batch: int,
-    pictures: Path | None,
-    engine_batch: int | None,
-    engine_precision: str,
-    file: Path | None,
-    cache: Path | None,
-    accept_licence: bool,
+    name: str, models: Path, precision: str, extent: Extent, engine: EngineWish, published: Publication
 ) -> None:
     """Compares the built file with the published one again, and writes verify.json and verify.md beside it."""
     card = load_card(name, models)
-    source = published_file(card, file, cache, accept_licence)
-    wish = EngineWish(engine_batch, engine_precision)
-    _verify(card, source, models, precision, Extent(max_batch, pictures), wish)
-
-
-def published_file(card: Card, file: Path | None, cache: Path | None, accept_licence: bool) -> Path:
-    """The file that was named, or the one from the cache or the network; either has to have the card's SHA-256."""
-    from model_builder.fetch import check_digest, default_cache, fetch
-
-    if file is None:
-        return fetch(card, cache or default_cache(), accept_licence=accept_licence)
-    check_digest(card, file)
-    return file
-
-
-@dataclass(frozen=True)
-class Extent:
-    """What verify goes over. pictures: a folder, or None for made ones."""
-
-    max_batch: int
-    pictures: Path | None
+    source = published.of(card)
+    _verify(card, source, models, precision, extent, engine)
 
 
 def _verify(card: Card, source: Path, models: Path, precision: str, extent: Extent, engine: EngineWish) -> None:

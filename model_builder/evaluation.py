@@ -10,7 +10,8 @@ import onnxruntime
 
 from model_builder.augment import compressed, letterbox_matrix, letterboxed, moved_boxes
 from model_builder.data import CropSet, FrameSet
-from model_builder.metrics import FrameResult, average_precision, recall_and_alarms, retrieval, suppressed
+from model_builder.identification import closed_set, search
+from model_builder.metrics import FrameResult, average_precision, recall_and_alarms, suppressed
 
 # Savant's own defaults are 0.5 for both; a tracker wants the weaker detections too.
 LEAST_SCORE, NMS_IOU = 0.05, 0.6
@@ -72,12 +73,14 @@ def embedded(session: onnxruntime.InferenceSession, crops: np.ndarray, batch: in
 
 
 def evaluate_embedder(file: Path, crops: CropSet) -> dict[str, float]:
-    """Rank-1 and mAP across cameras, similarities of same and different people, milliseconds a crop on one thread."""
+    """Rank-1 and mAP across cameras, where every crop asks all others; similarities of same and different people;
+    milliseconds a crop on one thread."""
     session = session_of(file)
     start = time.perf_counter()
     embeddings = embedded(session, crops.crops)
     seconds = time.perf_counter() - start
-    found = retrieval(embeddings, crops.people, crops.cameras)
+    everybody = embeddings, crops.people, crops.cameras
+    found = closed_set(search(*everybody, *everybody))
     similarities = embeddings @ embeddings.T
     same_person = crops.people[:, None] == crops.people[None]
     across = crops.cameras[:, None] != crops.cameras[None]

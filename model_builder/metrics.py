@@ -1,4 +1,4 @@
-"""Average precision and recall of detections, rank-1 and mAP of embeddings. NumPy only."""
+"""Average precision and recall of detections. NumPy only."""
 
 from __future__ import annotations
 
@@ -83,33 +83,3 @@ def recall_and_alarms(results: Sequence[FrameResult], confidence: float, least_i
         alarms += int((verdicts == 0).sum())
         people += int((~result.ignored).sum())
     return found / max(people, 1), alarms / max(len(results), 1)
-
-
-@dataclass(frozen=True)
-class Retrieval:
-    """Rank-1 and mean average precision, both in 0..1, over the queries that have an answer."""
-
-    rank1: float
-    mean_average_precision: float
-    queries: int
-
-
-def retrieval(embeddings: np.ndarray, people: np.ndarray, cameras: np.ndarray) -> Retrieval:
-    """Every crop asks all others, those of the same person and camera left out (Market-1501's protocol).
-
-    ``embeddings`` (n, D) L2-normalised, ``people`` and ``cameras`` (n,) int.
-    """
-    similarities = embeddings @ embeddings.T
-    firsts, precisions = [], []
-    for i, row in enumerate(similarities):
-        others = ~((people == people[i]) & (cameras == cameras[i]))
-        order = np.argsort(-row[others], kind="stable")
-        hits = (people[others] == people[i])[order]
-        if not hits.any():
-            continue
-        ranks = np.flatnonzero(hits) + 1
-        firsts.append(bool(hits[0]))
-        precisions.append(float(np.mean(np.arange(1, len(ranks) + 1) / ranks)))
-    if not firsts:
-        return Retrieval(0.0, 0.0, 0)
-    return Retrieval(float(np.mean(firsts)), float(np.mean(precisions)), len(firsts))

@@ -1,4 +1,4 @@
-"""Trains the re-ID embedder on crops of simulated people: the a BN-neck, identity and triplet loss."""
+"""Trains the re-ID embedder on crops of simulated people: a BN-neck, identity and triplet loss."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,14 @@ def real_folder() -> Path:
     if not (folder / "retail.mp4").is_file():
         pytest.skip(f"no real footage: {folder} is absent (SAVANT_REID_REAL may name another folder)")
     return folder
+
+
+@pytest.fixture
+def site_file(tmp_path: Path) -> Iterator[Path]:
+    """A site of two cameras, door and hall, whose resolver is forgotten with the test."""
+    from savant_reid.pyfuncs import shared
+
+    path = tmp_path / "site.yml"
+    path.write_text("site: shop\ncameras: {door: {}, hall: {}}\nidentity: {capacity: 100}\n")
+    yield path
+    shared.forget(path)

@@ -63,6 +63,13 @@ def test_commands_are_complete_and_their_options_exist(page, monkeypatch):
         command.make_context(name, list(arguments))
 
 
+def test_there_are_commands_links_and_targets_to_check():
+    text = "\n".join(page.read_text() for page in PAGES)
+    assert any(True for page in PAGES for _ in commands_of(page))
+    assert re.search(r"\]\((?!https?://)([^)#]+)", text)
+    assert re.search(r"\bmake ([a-z][a-z0-9-]+)", text)
+
+
 def test_the_example_of_a_site_loads(tmp_path):
     [example] = blocks(ROOT / "docs" / "site.md", "yaml")
     (tmp_path / "site.yml").write_text(example)

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 
 from savant_reid.cli import main
 from tests.hosts.local.rtsp_client import RawClient, basic
-from tests.hosts.local.videos import until
-from tests.test_run import free_port
+from tests.ports import free_port
+from tests.waiting import until
 
 MODULE = Path(__file__).parents[1] / "module" / "module.yml"
 USER, PASSWORD = "watcher", "s3same-opens"

@@ -22,6 +22,7 @@ from savant_reid.evaluation.tracks import read_tracks
 from savant_reid.hosts.local.sources import open_source
 from savant_reid.report import write_report
 from savant_reid.sinks.sightings import embedding_model, read_sightings
+from tests.ports import free_port
 
 MODULE = Path(__file__).parents[1] / "module" / "module.yml"
 SECONDS, FPS = 12, 10
@@ -372,8 +373,3 @@ def test_rtsp_can_be_watched_while_files_play(site, start, tmp_path):
         timeout=60,
     )
     assert probe.stdout.strip().startswith("h264,1280,"), probe.stderr
-
-
-def free_port() -> int:
-    with socket.create_server(("0.0.0.0", 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -15,20 +15,22 @@ from savant_reid import __version__
 from savant_reid.bench.command import bench_command
 from savant_reid.calibration.command import calibrate_command
 from savant_reid.command_errors import plain_errors
+from savant_reid.command_output import progress_bar, score_lines, video_clock
 from savant_reid.errors import SavantReidError
 from savant_reid.evaluation.command import evaluate_command
 from savant_reid.gallery.decisions_command import gallery_command
-from savant_reid.hosts.local.rtsp_options import rtsp_options, rtsp_request
+from savant_reid.hosts.local.rtsp_options import rtsp_options
 from savant_reid.monitoring import logs
-from savant_reid.monitoring.options import log_format_option, metrics_options, metrics_request
+from savant_reid.monitoring.options import log_format_option, metrics_options
+from savant_reid.packaged import packaged_models, packaged_module
 from savant_reid.replay.command import replay_command
 from savant_reid.report.topology_command import topology_group
 from savant_reid.sinks.options import output_options
 
 if TYPE_CHECKING:
+    from savant_reid.hosts.local.rtsp_server import RtspRequest
+    from savant_reid.monitoring.watch import MetricsRequest
     from savant_reid.sinks.outputs import Outputs
-
-DEMO_MODULE = "module.yml"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,15 +70,10 @@ def run_command(
     out: Path,
     force: bool,
     truth: Path | None,
-    serve_rtsp: bool,
-    rtsp_port: int,
-    rtsp_host: str,
-    rtsp_login: Path | None,
+    rtsp: Callable[[], RtspRequest | None],
     no_videos: bool,
     outputs: Callable[[], Outputs],
-    metrics_port: int | None,
-    metrics_host: str,
-    stall_seconds: float,
+    metrics: Callable[[], MetricsRequest | None],
     overrides: Sequence[str],
     as_json: bool,
 ) -> None:
@@ -90,18 +87,18 @@ def run_command(
                 module,
                 out,
                 pairs,
-                site,
-                truth,
-                force,
-                rtsp_request(serve_rtsp, rtsp_port, rtsp_host, rtsp_login),
-                dict(_key_value(text) for text in overrides),
-                progress,
-                outputs(),
-                metrics=metrics_request(metrics_port, metrics_host, stall_seconds),
+                site=site,
+                truth=truth,
+                force=force,
+                rtsp=rtsp(),
+                overrides=dict(_key_value(text) for text in overrides),
+                progress=progress,
+                outputs=outputs(),
+                metrics=metrics(),
                 videos=not no_videos,
             )
-            metrics = run(request)
-    _conclude(out, metrics, as_json)
+            figures = run(request)
+    _conclude(out, figures, as_json)
 
 
 @main.command("demo")
@@ -120,10 +117,7 @@ def demo_command(
     seconds: float,
     out: Path,
     force: bool,
-    serve_rtsp: bool,
-    rtsp_port: int,
-    rtsp_host: str,
-    rtsp_login: Path | None,
+    rtsp: Callable[[], RtspRequest | None],
     as_json: bool,
 ) -> None:
     """Simulate a site with cameras and people, and give every person one identity on all of them."""
@@ -131,20 +125,21 @@ def demo_command(
         from savant_reid.demo import SITE_FOLDER, prepare_demo_folder, simulate
         from savant_reid.run import RunRequest, run
 
+        watched = rtsp()  # what is wrong with it is said before anything is done
         prepare_demo_folder(out, force)
-        with _bar("simulating", "frame") as bar:
+        with progress_bar("simulating", "frame") as bar:
             files = simulate(out / SITE_FOLDER, seed, cameras, people, seconds, bar)
         with _progress("identifying") as progress:
             request = RunRequest(
-                _packaged("savant_reid_module") / DEMO_MODULE,
+                packaged_module(),
                 out,
                 [(camera, str(video)) for camera, video in files.videos.items()],
-                files.site,
-                files.truth,
-                force,
-                rtsp_request(serve_rtsp, rtsp_port, rtsp_host, rtsp_login),
-                {"parameters.models": json.dumps(str(_packaged("savant_reid_models")), ensure_ascii=False)},
-                progress,
+                site=files.site,
+                truth=files.truth,
+                force=force,
+                rtsp=watched,
+                overrides=packaged_models(),
+                progress=progress,
             )
             metrics = run(request)
     _conclude(out, metrics, as_json)
@@ -161,38 +156,16 @@ def report_command(folder: Path) -> None:
 
 
 @contextmanager
-def _bar(title: str, unit: str) -> Iterator[Any]:
-    from tqdm import tqdm
-    from tqdm.contrib.logging import logging_redirect_tqdm
-
-    with logging_redirect_tqdm(), tqdm(desc=title, unit=unit, disable=None, dynamic_ncols=True) as bar:
-        yield bar
-
-
-@contextmanager
 def _progress(title: str) -> Iterator[Callable[[Sequence[Any]], None]]:
     """A progress bar that counts frames and shows how far the video has come."""
-    with _bar(title, "frame") as bar:
-        first_ns: list[int] = []
+    with progress_bar(title, "frame") as bar:
+        show = video_clock(bar)
 
         def advance(frames: Sequence[Any]) -> None:
-            first_ns[:] = first_ns or [frames[0].time_ns]
             bar.update(len(frames))
-            bar.set_postfix_str(f"{(frames[-1].time_ns - first_ns[0]) * 1e-9:.0f} s of video", refresh=False)
+            show(frames[-1].time_ns)
 
         yield advance
-
-
-def _packaged(package: str) -> Path:
-    """The folder of a data package: in a checkout the room of that name, else a part of the installed wheel."""
-    from importlib.util import find_spec
-
-    spec = find_spec(package)
-    # A namespace package of an editable install also lists a place that is no folder.
-    for location in (spec and spec.submodule_search_locations) or ():
-        if Path(location).is_dir():
-            return Path(location)
-    raise click.ClickException(f"the data package {package!r} is missing: install savant-reid again")
 
 
 def _cameras(texts: Sequence[str]) -> list[tuple[str, str]]:
@@ -225,10 +198,7 @@ def _conclude(out: Path, metrics: dict[str, Any], as_json: bool) -> None:
         f"{metrics['frames']} frames of {len(metrics['cameras'])} cameras in {metrics['wall_seconds']:.1f} s "
         f"({metrics['frames_per_second']:.0f} frames/s), {metrics['identity']['identities']} identities"
     ]
-    scores = metrics.get("scores")
-    if scores:
-        best, alone, live = (scores[k]["IDF1"] for k in ("overall", "single_camera_tracks", "as_said_live"))
-        lines.append(f"IDF1 over all cameras {best:.3f}; said live {live:.3f}; single-camera tracks alone {alone:.3f}")
+    lines += score_lines(metrics)
     lines += told_of_refused(metrics)
     drops = sum(sum(camera["drops"].values()) for camera in metrics["cameras"].values())
     lines.append(f"{drops} frames dropped" if drops else "no frame was dropped")

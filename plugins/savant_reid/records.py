@@ -26,6 +26,12 @@ class FrameRecord:
         return zip(seen.track_ids.tolist(), seen.boxes.tolist(), seen.confidences.tolist(), self.decisions, strict=True)
 
 
+def shared_ids(decisions: Sequence[Decision]) -> int:
+    """Rows whose identity an earlier row of their frame has too; decisions: of at most one frame of each camera."""
+    named = [(decision.camera, decision.global_id) for decision in decisions if decision.global_id >= 0]
+    return len(named) - len(set(named))
+
+
 class Sink(Protocol):
     """Where records go. Called from one thread, in the order of time; `close` may be called twice."""
 

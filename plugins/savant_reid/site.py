@@ -153,12 +153,17 @@ class Site(_Strict):
 
     def topology(self) -> Topology:
         """The declared prior of who can walk where."""
-        windows: dict[tuple[str, str], Window] = {}
-        for transition in self.transitions:
-            windows[transition.from_, transition.to] = Window(*transition.seconds)
-            if transition.both_ways:
-                windows[transition.to, transition.from_] = Window(*transition.seconds)
+        windows = {pair: Window(*seconds) for pair, seconds in self.windows().items()}
         return Topology(list(self.cameras), windows, self.overlaps)
+
+    def windows(self) -> dict[tuple[str, str], tuple[float, float]]:
+        """Seconds that a walk takes, (earliest, latest), by the cameras that it leads from and to."""
+        found = {}
+        for transition in self.transitions:
+            found[transition.from_, transition.to] = transition.seconds
+            if transition.both_ways:
+                found[transition.to, transition.from_] = transition.seconds
+        return found
 
     def policy(self) -> Policy:
         """The identity section in the core's own words; who is enrolled is in a file (site_people.load_enrolment)."""

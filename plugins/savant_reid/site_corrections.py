@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection
 from itertools import pairwise
 from pathlib import Path
 
 from savant_reid.errors import DataError
-from savant_reid.gallery.corrections import Corrections, TrackSpan, load_corrections
+from savant_reid.gallery.corrections import Corrections, load_corrections
 from savant_reid.identity.constraints import Constraints, Span
 
 
@@ -32,15 +31,10 @@ def constraints_of(corrections: Corrections) -> Constraints:
     """
     merged: list[tuple[Span, Span]] = []
     for merge in corrections.merges:
-        merged += pairwise(_spans([*merge.tracks[0], *merge.tracks[1]]))
+        merged += pairwise([*merge.tracks[0], *merge.tracks[1]])
     split: list[tuple[Span, Span]] = []
     for decision in corrections.splits:
         since_ns = decision.track.first_ns if decision.since_ns is None else decision.since_ns
-        track = replace(decision.track, first_ns=max(decision.track.first_ns, since_ns))
-        [gone] = _spans([track])
-        split += [(gone, other) for other in _spans(decision.others)]
+        gone = decision.track._replace(first_ns=max(decision.track.first_ns, since_ns))
+        split += [(gone, other) for other in decision.others]
     return Constraints(tuple(merged), tuple(split))
-
-
-def _spans(spans: Sequence[TrackSpan]) -> list[Span]:
-    return [Span(one.camera, one.track_id, one.first_ns, one.last_ns) for one in spans]

@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 
 NOISE_TILE_SLACK_PX = 64
-NOISE_TILES = 2
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Camera:
 
     @cached_property
     def look_row(self) -> np.ndarray:
-        return np.array([*self.gains, self.vignette, 0.0])
+        return np.array([*self.gains, self.vignette])
 
     @property
     def pinhole(self) -> tuple[float, float, float]:

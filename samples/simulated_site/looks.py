@@ -1,8 +1,7 @@
 """What people look like: drawn at random, dressed, and copied into look-alikes.
 
-A Look is the description; `compile_look` turns it into the arrays which body.py and texture.py read. Demo and
-training draw
-from the same distribution here, with different seeds.
+A Look is the description; `compile_look` turns it into the arrays which body.py and texture.py read. Demo and training
+draw from the same distribution here, with different seeds.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Rays against round cones: depth first, colour of the visible pixels after.
 
 Camera space is x right, y down, z forward, metres; a pixel's ray is ((x - cx) / f, (y - cy) / f, 1), so a ray's
-parameter is
-its depth. One placed part is a row of PLACED_COLUMNS float64:
+parameter is its depth. One placed part is a row of PLACED_COLUMNS float64:
 
     0:9 local from camera (row major)   9:12 its shift   12:15 L, r0, r1   15:19 clip   19 material   20:23 scale
     23 v0   24:28 pixel bounds x0, x1, y0, y1 (unclipped, float)   28 owner   29 nearest depth
@@ -136,9 +135,8 @@ def _hit(q, dx, dy, dz):
 def splat(placed, start, end, pinhole, depth, part, stamp, stats):
     """Draw one owner's parts into `depth` (h, w) float32 and `part` (h, w) int16 (row of `placed`).
 
-    `stamp` (h, w) int16 notes the owner whether hidden or not. `stats` (8,) of this owner: solo pixels, their x0,
-    y0, x1, y1
-    (last + 1), left as they are where nothing is hit.
+    `stamp` (h, w) int16 notes the owner whether hidden or not. `stats` (8,) of this owner: solo pixels, their x0, y0,
+    x1, y1 (last + 1), left as they are where nothing is hit.
     """
     f, cx, cy = pinhole
     height, width = depth.shape
@@ -197,7 +195,7 @@ def shade(placed, materials, pinhole, depth, part, optics, image, bounds):
     """Colour the pixels of `part` inside bounds (x0, y0, x1, y1).
 
     optics: light (12,) float64: key light's direction in camera space 0:3, its strength, sky's strength, ground's
-    strength, the world's up in camera space 6:9, fill from the camera; look (5,): gains for b, g, r, vignette, unused;
+    strength, the world's up in camera space 6:9, fill from the camera; look (4,): gains for b, g, r, vignette;
     curve (1024,) uint8: linear 0..1 to code.
     """
     f, cx, cy = pinhole

@@ -143,9 +143,8 @@ def random_frames(seed: int, count: int) -> Iterator[tuple[np.ndarray, np.ndarra
     """Frames for a detector: (image (360, 640, 3) uint8 BGR, boxes (n, 4) float32, visibilities (n,) float32).
 
     boxes: ltwh, pixels, the whole figure (hidden parts too) clipped to the frame; only figures with at least one
-    visible pixel and
-    16 px of height. visibilities: visible pixels / the figure's pixels inside the frame. About one frame in eight
-    is empty.
+    visible pixel and 16 px of height. visibilities: visible pixels / the figure's pixels inside the frame. About one
+    frame in eight is empty.
     """
     rng = _rng(_FRAMES, seed)
     stage, figures = None, []
@@ -217,12 +216,10 @@ def _views(
 def identity_crops(seed: int, identities: int, views_per_identity: int) -> Iterator[tuple[int, int, np.ndarray]]:
     """Crops for an embedder: (person_index, camera_index, crop (h, w, 3) uint8 BGR).
 
-    Every person is seen about VIEWS_PER_CAMERA times in each of several random cameras, from any side, at any
-    distance and gait
-    phase; some views are partly hidden. Persons come in groups of GROUP, interleaved within a group, so shuffle
-    before use;
-    person_index runs from 0 to identities - 1, camera_index is unique over the whole call. Each person gets exactly
-    views_per_identity crops.
+    Every person is seen about VIEWS_PER_CAMERA times in each of several random cameras, from any side, at any distance
+    and gait phase; some views are partly hidden. Persons come in groups of GROUP, interleaved within a group, so
+    shuffle before use; person_index runs from 0 to identities - 1, camera_index is unique over the whole call. Each
+    person gets exactly views_per_identity crops.
     """
     rng = _rng(_CROPS, seed)
     camera_index = 0

@@ -1,9 +1,8 @@
 """A process that renders whole cameras: `python -m simulated_site.worker SITE.pickle OUT PARTS`.
 
 Camera names come in on stdin, one a line; lines `frames N` (newly finished) and `done CAMERA` go out on stdout. The
-truth of a
-camera is left as PARTS/CAMERA.csv. A process of its own, rather than multiprocessing, so that callers need no
-__main__ guard.
+truth of a camera is left as PARTS/CAMERA.csv. A process of its own, rather than multiprocessing, so that callers need
+no __main__ guard.
 """
 
 from __future__ import annotations

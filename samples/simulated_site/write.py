@@ -119,9 +119,8 @@ def write_site(
 ) -> SiteFiles:
     """Render every camera into `out` (made if missing; files of these names are replaced).
 
-    progress is called with the number of newly finished frames, from this thread. SiteWriteError where a process
-    fails; then, and
-    when interrupted, no process is left behind.
+    progress is called with the number of newly finished frames, from this thread. SiteWriteError where a process fails;
+    then, and when interrupted, no process is left behind.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)

@@ -6,18 +6,7 @@ import json
 from click.testing import CliRunner
 
 from savant_reid.bench.command import bench_command
-from savant_reid.bench.load import HEADER, shared_ids
-from savant_reid.identity.types import Decision, State
-
-
-def said(camera: str, identity: int) -> Decision:
-    return Decision(camera, 1, identity, State.CONFIRMED, 0.9)
-
-
-def test_only_people_of_one_frame_share_an_identity() -> None:
-    apart = [said("door", 1), said("till", 1), said("door", 2), said("door", -1), said("door", -1)]
-    assert shared_ids(apart) == 0
-    assert shared_ids([*apart, said("door", 2), said("door", 2)]) == 2
+from savant_reid.bench.load import HEADER
 
 
 def test_a_line_for_so_many_sightings_and_one_for_the_rest() -> None:

@@ -9,15 +9,15 @@ from savant_reid.gallery.corrections import (
     Corrections,
     Merge,
     Split,
-    TrackSpan,
     add_correction,
     forget_corrections,
     load_corrections,
     merge_line,
     split_line,
 )
+from savant_reid.identity.constraints import Span
 
-A, B, C = TrackSpan("door", 1, 0, 10), TrackSpan("hall", 2, 20, 30), TrackSpan("yard", 3, 40, 50)
+A, B, C = Span("door", 1, 0, 10), Span("hall", 2, 20, 30), Span("yard", 3, 40, 50)
 MERGE = Merge((1, 2), ((A,), (B, C)))
 SPLIT = Split(1, 9, B, None, (A,))
 
@@ -52,8 +52,8 @@ def test_a_merge_of_which_nothing_is_left_goes(tmp_path):
 
 
 def test_a_split_within_a_track_leaves_the_part_before_it(tmp_path):
-    later = Split(1, 9, TrackSpan("hall", 2, 25, 30), 25, (A,))
-    assert written(tmp_path / "c", MERGE, later).merges == (Merge((1, 2), ((A,), (TrackSpan("hall", 2, 20, 24), C))),)
+    later = Split(1, 9, Span("hall", 2, 25, 30), 25, (A,))
+    assert written(tmp_path / "c", MERGE, later).merges == (Merge((1, 2), ((A,), (Span("hall", 2, 20, 24), C))),)
 
 
 @pytest.mark.parametrize("sides", [((A,), (B,)), ((B, C), (A,))])

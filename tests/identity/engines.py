@@ -30,14 +30,14 @@ class Site:
     ) -> None:
         self.topology = Topology(list(cameras), overlaps=overlaps)
         self.core = Resolver(self.topology, Policy(**{"capacity": 100, **policy}), tuning)
-        self.core._embeddings.dimension = D
+        self.core._base.embeddings.dimension = D
         engine = self.core._start()
         assert engine is not None
-        self.engine, self.gallery, self.live = engine, engine.gallery, self.core._live
+        self.engine, self.gallery, self.live = engine, engine.gallery, self.core._base.live
 
     def time(self, at_s: float) -> None:
         """No camera sees anybody, but time goes by."""
-        self.core._clock.read([(camera, int(at_s * S)) for camera in range(len(self.topology.cameras))])
+        self.core._base.clock.read([(camera, int(at_s * S)) for camera in range(len(self.topology.cameras))])
 
     def known(
         self, global_id: int, camera: str, first_s: float, last_s: float, look: Sequence[float], crops: float = 4.0
@@ -66,14 +66,14 @@ class Site:
             np.zeros((0, D), np.float32),
             (640, 360),
         )
-        [tracklet] = self.live.observe([seen], [index], self.core._clock.read([(index, time_ns)])).new
+        [tracklet] = self.live.observe([seen], [index], self.core._base.clock.read([(index, time_ns)])).new
         if look is not None:
             tracklet.mean, tracklet.crops = unit(look), crops
         return tracklet
 
     def holds(self, tracklet: Tracklet, global_id: int, *, arrival_log: float = -3.0) -> Tracklet:
         """The tracklet is that identity."""
-        self.core._holders.give(tracklet, global_id)
+        self.core._base.holders.give(tracklet, global_id)
         tracklet.arrival_log, tracklet.probability = arrival_log, 1.0
         return tracklet
 

@@ -154,11 +154,11 @@ def test_an_unknown_camera_changes_nothing():
     """The batch is refused as a whole, before anything of it is taken in."""
     core, people = resolver(), People(9)
     run(core, frames(visits((1, "door", 0, 4)), people))
-    before = (core.identities, core.accepted, core._clock.now_ns, len(list(core._live)))
+    before = (core.identities, core.accepted, core._base.clock.now_ns, len(list(core._base.live)))
     known = sightings("door", 50 * FRAME_NS, visits((2, "door", 0, 9)), people)
     with pytest.raises(KeyError, match="found 'roof'"):
         core.resolve([known, sightings("roof", 50 * FRAME_NS, visits((1, "roof", 0, 9)), people)])
-    assert (core.identities, core.accepted, core._clock.now_ns, len(list(core._live))) == before
+    assert (core.identities, core.accepted, core._base.clock.now_ns, len(list(core._base.live))) == before
 
 
 def test_nothing_at_all():

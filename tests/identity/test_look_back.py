@@ -76,8 +76,8 @@ def test_of_visits_of_one_track_only_the_last_is_moved():
 
 def test_it_is_said_and_the_galleries_follow():
     site = site_with_a_mistake()
-    site.core._clock.read([(0, 100 * S)])
-    site.core._review._waiting[1] = None
+    site.core._base.clock.read([(0, 100 * S)])
+    site.core._base.review._waiting[1] = None
     site.core._reconsider(site.engine)
     [split] = [event for event in site.core.take_events() if event.kind is EventKind.SPLIT]
     assert (split.global_id, split.other_id, split.camera, split.track_id, split.since_ns) == (1, 2, "b", 5, None)
@@ -93,8 +93,8 @@ def test_it_is_said_and_the_galleries_follow():
 def test_the_later_part_of_a_track_is_told_with_its_beginning():
     site = site_with_a_mistake()
     visit(site, site.gallery.row_of(1), 11, "b", 12, 20, X)
-    site.core._clock.read([(0, 100 * S)])
-    site.core._review._waiting[1] = None
+    site.core._base.clock.read([(0, 100 * S)])
+    site.core._base.review._waiting[1] = None
     site.core._reconsider(site.engine)
     [split] = [event for event in site.core.take_events() if event.kind is EventKind.SPLIT]
     assert split.since_ns == 20 * S
@@ -115,7 +115,7 @@ def test_a_first_visit_is_moved_too():
 
 def test_an_ablation_does_not_look_back():
     site = site_with_a_mistake(tuning=Tuning(second_thoughts=False))
-    site.core._clock.read([(0, 100 * S)])
-    site.core._review._waiting[1] = None
+    site.core._base.clock.read([(0, 100 * S)])
+    site.core._base.review._waiting[1] = None
     site.core._reconsider(site.engine)
     assert not site.core.take_events()

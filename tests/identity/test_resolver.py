@@ -279,7 +279,7 @@ def test_people_without_embeddings_do_not_pile_up():
     core = resolver()
     for step in range(2000):
         core.resolve([sightings("door", step * FRAME_NS, [Visit(1, "door", 0, 1, track_id=step)], None)])
-    assert len(list(core._live)) < 50
+    assert len(list(core._base.live)) < 50
 
 
 def test_what_is_no_number_is_no_evidence():
@@ -299,7 +299,7 @@ def test_every_identity_on_screen_exists():
         core = resolver(capacity=3)
         for batch in frames(walk_about(5, CAMERAS, rounds=4, seed=seed), People(seed, noise=0.3)):
             core.resolve(batch)
-            held = {t.global_id for t in core._live if t.global_id}
+            held = {t.global_id for t in core._base.live if t.global_id}
             assert all(core._engine.gallery.row_of(global_id) is not None for global_id in held)
 
 

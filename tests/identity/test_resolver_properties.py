@@ -88,7 +88,7 @@ def test_one_person_is_in_one_place(seed, noise, overlaps, share):
     for batch in flickering(frames(scene, people), seed, share):
         decisions = core.resolve(batch)
         assert len(decisions) == sum(map(len, batch))
-        assert one_to_one(core._topology, decisions)
+        assert one_to_one(core._base.topology, decisions)
         assert all(0.0 <= d.probability <= 1.0 for d in decisions)
 
 
@@ -116,7 +116,7 @@ def test_two_thousand_in_one_frame_are_all_named_within_seconds_and_no_two_alike
     core = resolver(capacity=3000)
     for seen in crowd(n, 16, People(1), every=4):
         decisions = core.resolve([seen])
-        assert one_to_one(core._topology, decisions)
+        assert one_to_one(core._base.topology, decisions)
     assert len({d.identity for d in decisions}) == n
     assert all(isinstance(d.identity, int) for d in decisions)
 
@@ -126,7 +126,7 @@ def test_no_two_are_alike_in_a_crowd_that_flickers():
     core = resolver(capacity=3000)
     batches = ([seen] for seen in crowd(400, 24, People(2, noise=0.4), every=2))
     for batch in flickering(batches, 3, 0.15):
-        assert one_to_one(core._topology, core.resolve(batch))
+        assert one_to_one(core._base.topology, core.resolve(batch))
 
 
 def test_who_shares_an_identity_is_asked_first_whatever_the_crowd():
@@ -136,7 +136,7 @@ def test_who_shares_an_identity_is_asked_first_whatever_the_crowd():
         seen.embeddings[1] = people.crop(0)  # the second one is the first one again
         here = [0] if step < 15 else [1] if step < 30 else range(400)
         decisions = core.resolve([rows_of(seen, np.array(here))])
-        assert one_to_one(core._topology, decisions), step
+        assert one_to_one(core._base.topology, decisions), step
         if step in (14, 29):
             assert decisions[0].identity == 1
 
@@ -326,7 +326,7 @@ def room(path: str, capacity: int) -> int:
     """What has a bound of its own may grow up to it: lessons not yet put together, the search's pages, old ids."""
     if path.endswith(("_tracklets", "_residuals")):
         return FOLD
-    if "._crossings._past" in path:
+    if ".crossings._past" in path:
         return 4 * MOST_PAST
     if "_segments" in path:
         return 4 * capacity * (LONG if "vectors" in path else 1)

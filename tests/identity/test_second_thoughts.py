@@ -151,7 +151,7 @@ def test_a_merge_is_told_and_everybody_follows():
     site.known(2, "b", 20, 30, X)
     site.gallery.crops_seen[:2] = (3, 4)
     leaving = site.holds(site.appears("c", 7, 40, X), 2)
-    site.core._course._lose(leaving)
+    site.core._base.course._lose(leaving)
     site.core._reconsider(site.engine)
     [merged] = [e for e in site.core.take_events() if e.kind is EventKind.MERGED]
     assert (merged.global_id, merged.other_id) == (2, 1)
@@ -167,7 +167,7 @@ def test_an_ablation_thinks_once():
     site = Site(tuning=Tuning(second_thoughts=False))
     site.known(1, "a", 0, 10, X)
     site.known(2, "b", 20, 30, X)
-    site.core._course._lose(site.holds(site.appears("c", 7, 40, X), 2))
+    site.core._base.course._lose(site.holds(site.appears("c", 7, 40, X), 2))
     site.core._reconsider(site.engine)
     assert site.gallery.size == 2
 
@@ -179,7 +179,7 @@ def test_two_who_were_here_together_do_not_both_become_a_third():
     site.known(2, "b", 20, 30, X)
     site.known(3, "b", 21, 31, X)
     for track_id, global_id in ((7, 2), (8, 3)):
-        site.core._course._lose(site.holds(site.appears("c", track_id, 40 + global_id, X), global_id))
+        site.core._base.course._lose(site.holds(site.appears("c", track_id, 40 + global_id, X), global_id))
     site.core._reconsider(site.engine)
     assert sorted(site.gallery.global_ids[: site.gallery.size].tolist()) in ([1, 2], [1, 3])
 
@@ -190,7 +190,7 @@ def test_one_person_detected_twice_is_one():
     site.known(1, "a", 0, 10, X)
     site.known(2, "a", 4, 8, X)
     assert next(site.engine.second_thoughts.of([2], 40 * S), None) is None
-    site.core._crossings._past[1001, 1002] = 8 * S, 3 * S
+    site.core._base.crossings._past[1001, 1002] = 8 * S, 3 * S
     merge = next(site.engine.second_thoughts.of([2], 40 * S), None)
     assert (merge.old, merge.new) == (2, 1)
     assert merge.odds == pytest.approx(
@@ -201,10 +201,10 @@ def test_one_person_detected_twice_is_one():
 def test_they_are_had_twice_a_second_about_all_who_were_lost_since(monkeypatch):
     site, asked = Site(), []
     monkeypatch.setattr(SecondThoughts, "about", lambda _, lost, now_ns: iter(asked.append((now_ns, len(lost))) or ()))
-    site.core._course._lost = [site.appears("a", 1, 0.0, X)]
+    site.core._base.course._lost = [site.appears("a", 1, 0.0, X)]
     for tenth in range(1, 12):
         if tenth == 7:
-            site.core._course._lost.append(site.appears("a", 2, 0.65, X))
-        site.core._clock.read([(0, tenth * S // 10)])
+            site.core._base.course._lost.append(site.appears("a", 2, 0.65, X))
+        site.core._base.clock.read([(0, tenth * S // 10)])
         site.core._reconsider(site.engine)
     assert asked == [(S // 2, 1), (S, 1)]

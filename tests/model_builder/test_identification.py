@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from model_builder.identification import Searches, closed_set, open_set, search, threshold_at
+from model_builder.identification import ClosedSet, Searches, closed_set, open_set, search, threshold_at
 
 
 def unit(*degrees: float) -> np.ndarray:
@@ -115,3 +115,26 @@ def test_agrees_with_the_oracle(seed: int) -> None:
         np.testing.assert_allclose(found, wanted, err_msg=f"at FPIR {rate}")
         assert row.fpir <= rate
     assert 0.05 < closed.rank1 < 0.95, "too easy or too hard to show a difference"
+
+
+def among_all(embeddings: np.ndarray, people: list[int], cameras: list[int]) -> ClosedSet:
+    everybody = embeddings, np.array(people), np.array(cameras)
+    return closed_set(search(*everybody, *everybody))
+
+
+def test_where_everybody_asks_all_others() -> None:
+    # Unit vectors at these angles; person 0 at 0 and 20 degrees, person 1 at 30 and 90, each in cameras 0 and 1.
+    angles = np.radians([0.0, 20.0, 30.0, 90.0])
+    embeddings = np.stack((np.cos(angles), np.sin(angles)), axis=1)
+    found = among_all(embeddings, [0, 0, 1, 1], [0, 1, 0, 1])
+    # Rank of the other view: 0 asks -> 20 first; 20 asks -> 30 first, then 0: second; 30 asks -> 20, 0, 90: third;
+    # 90 asks -> 30 first.
+    assert found.rank1 == pytest.approx(2 / 4)
+    assert found.mean_average_precision == pytest.approx((1 + 1 / 2 + 1 / 3 + 1) / 4)
+    assert found.queries == 4
+
+
+def test_views_of_the_same_camera_are_left_out() -> None:
+    # The second view of person 0 in camera 0 is identical, and must not count; nobody else is person 0 elsewhere.
+    embeddings = np.array([[1.0, 0], [1, 0], [0, 1]])
+    assert among_all(embeddings, [0, 0, 1], [0, 0, 1]).queries == 0

@@ -1,4 +1,4 @@
-"""Average precision, recall and retrieval against answers worked out by hand."""
+"""Average precision and recall against answers worked out by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from model_builder.metrics import (
     box_iou,
     matched,
     recall_and_alarms,
-    retrieval,
     suppressed,
 )
 
@@ -55,21 +54,3 @@ def test_ignored_people_are_neither_found_nor_false() -> None:
 
 def test_no_detections_score_nothing() -> None:
     assert average_precision([result(np.empty((0, 4)), [])]) == 0.0
-
-
-def test_retrieval_by_hand() -> None:
-    # Unit vectors at these angles; person 0 at 0 and 20 degrees, person 1 at 30 and 90, each in cameras 0 and 1.
-    angles = np.radians([0.0, 20.0, 30.0, 90.0])
-    embeddings = np.stack((np.cos(angles), np.sin(angles)), axis=1)
-    found = retrieval(embeddings, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
-    # Rank of the other view: 0 asks -> 20 first; 20 asks -> 30 first, then 0: second; 30 asks -> 20, 0, 90: third;
-    # 90 asks -> 30 first.
-    assert found.rank1 == pytest.approx(2 / 4)
-    assert found.mean_average_precision == pytest.approx((1 + 1 / 2 + 1 / 3 + 1) / 4)
-    assert found.queries == 4
-
-
-def test_retrieval_leaves_out_views_of_the_same_camera() -> None:
-    # The second view of person 0 in camera 0 is identical, and must not count; nobody else is person 0 elsewhere.
-    embeddings = np.array([[1.0, 0], [1, 0], [0, 1]])
-    assert retrieval(embeddings, np.array([0, 0, 1]), np.array([0, 0, 1])).queries == 0

@@ -6,55 +6,25 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import repeat
 from urllib.parse import quote
 
 import pytest
 
-from savant_reid.hosts.local import gst
 from savant_reid.hosts.local.rtsp_source import RtspSource
 from savant_reid.hosts.local.sources import is_live
-from tests.hosts.local.videos import until
+from tests.hosts.local.cameras import H264, serving
+from tests.waiting import until
 
 USER = "guard"
-LAUNCH = (
-    "( videotestsrc is-live=true ! video/x-raw,width=160,height=96,framerate=15/1 "
-    "! x264enc tune=zerolatency key-int-max=15 ! rtph264pay name=pay0 pt=96 )"
-)
 
 
-@contextmanager
-def guarded(password: str) -> Iterator[str]:
-    """host:port of a server whose /door takes this password of USER alone (RTSP's basic authentication)."""
-    library, glib = gst.rtsp_server_bindings(), gst.bindings().GLib
-    context = glib.MainContext()
-    loop = glib.MainLoop.new(context, False)
-    server, factory, auth = library.RTSPServer(), library.RTSPMediaFactory(), library.RTSPAuth()
-    server.set_address("127.0.0.1")
-    server.set_service("0")
-    factory.set_launch(LAUNCH)
-    factory.set_shared(True)
-    token, permissions = library.RTSPToken(), library.RTSPPermissions()
-    token.set_string("media.factory.role", "user")
-    auth.add_basic(library.RTSPAuth.make_basic(USER, password), token)
-    server.set_auth(auth)
-    permissions.add_role("user")
-    for what in ("access", "construct"):
-        permissions.add_permission_for_role("user", f"media.factory.{what}", True)
-    factory.set_permissions(permissions)
-    server.get_mount_points().add_factory("/door", factory)
-    server.attach(context)
-    thread = threading.Thread(target=loop.run, daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.get_bound_port()}"
-    finally:
-        loop.quit()
-        thread.join(timeout=5)
+def guarded(password: str) -> AbstractContextManager[str]:
+    """host:port of a server whose /door takes this password of USER alone, as it is (RTSP's basic authentication)."""
+    return serving(H264, user=USER, password=password, basic=True)
 
 
 _READ = """

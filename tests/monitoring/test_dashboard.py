@@ -63,6 +63,7 @@ def test_the_dashboard_asks_for_metrics_that_exist():
 
 
 def test_alerts_ask_for_metrics_that_exist():
+    assert alerts()
     for alert in alerts():
         assert metrics_in(alert["expr"]) <= exposed_names() | {"up"}, alert["alert"]
         assert alert["labels"]["severity"] in ("page", "ticket")

@@ -28,8 +28,9 @@ from savant_reid.monitoring.watch import MetricsRequest
 from savant_reid.run import RunRequest, run
 from savant_reid.sinks.outputs import Outputs
 from savant_reid.sinks.zeromq import ZeroMqSink
-from tests.hosts.local.test_rtsp import Feed
-from tests.hosts.local.videos import until
+from tests.hosts.local.rtsp_feed import Feed
+from tests.ports import free_port
+from tests.waiting import until
 
 MODULE = Path(__file__).parents[2] / "module" / "module.yml"
 HOST, PASSWORD = "127.0.0.1", "s3cret"
@@ -69,11 +70,6 @@ def samples(port: int) -> dict[str, dict[tuple[str, ...], float]]:
             key = tuple(sample.labels[label] for label in order if label in sample.labels)
             found.setdefault(sample.name, {})[key] = sample.value
     return found
-
-
-def free_port() -> int:
-    with socket.create_server((HOST, 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 class Stopped:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,14 +32,6 @@ class View:
 
     def write_decisions(self, decisions):
         self.decisions = decisions
-
-
-@pytest.fixture
-def site_file(tmp_path: Path):
-    path = tmp_path / "site.yml"
-    path.write_text("site: shop\ncameras: {door: {}, hall: {}}\nidentity: {capacity: 100}\n")
-    yield path
-    shared.forget(path)
 
 
 def test_gate_requests_embeddings_for_whole_people_only():

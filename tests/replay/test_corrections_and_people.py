@@ -12,7 +12,7 @@ from scenes import CAMERAS, SITE, live_frames, table, write, write_site
 from savant_reid.cli import main
 from savant_reid.errors import ConfigError, DataError
 from savant_reid.evaluation.tracks import read_tracks
-from savant_reid.gallery.corrections import Corrections, Merge, Split, TrackSpan, add_correction, merge_line, split_line
+from savant_reid.gallery.corrections import Corrections, Merge, Split, add_correction, merge_line, split_line
 from savant_reid.gallery.enrolment import Enrolled, EnrolledPerson, save_enrolled
 from savant_reid.identity.constraints import Span
 from savant_reid.replay.replay import ReplayRequest, replay
@@ -42,7 +42,7 @@ def events_of(out, kind):
 
 
 def whole(camera, track_id):
-    return TrackSpan(camera, track_id, 0, 1000 * SECOND_NS)
+    return Span(camera, track_id, 0, 1000 * SECOND_NS)
 
 
 def people_file(path, model=MODEL, names=("Anna", "Bo")):
@@ -105,7 +105,7 @@ def test_corrections_that_do_not_fit_are_refused_before_anything_is_written(tmp_
 
 def test_what_a_file_says_in_the_cores_words():
     merge = Merge((1, 2), ((whole("door", 1), whole("till", 3)), (whole("aisle", 2),)))
-    split = Split(1, 5, TrackSpan("door", 1, 10, 90), 40, (whole("till", 3),))
+    split = Split(1, 5, Span("door", 1, 10, 90), 40, (whole("till", 3),))
     found = constraints_of(Corrections((merge,), (split,), (7,)))
     end = 1000 * SECOND_NS
     door, till, aisle = Span("door", 1, 0, end), Span("till", 3, 0, end), Span("aisle", 2, 0, end)

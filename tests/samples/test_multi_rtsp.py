@@ -5,24 +5,19 @@ from __future__ import annotations
 import importlib.util
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tests.hosts.local.videos import until
+from tests.ports import free_port
+from tests.waiting import until
 
 from savant_reid.hosts.local.rtsp_source import RtspSource
 from savant_reid.site import load_site
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "samples" / "multi_rtsp"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_simulated_cameras_play_over_and_over(tmp_path):

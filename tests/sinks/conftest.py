@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from savant_reid.sinks.savant import SavantSink
 
 # Test modules are imported by path (importlib mode), so that their helpers must be found by name.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -28,3 +33,21 @@ def rows_of():
         return {(camera, int(number), int(track)): int(who) for camera, number, track, who, *_ in fields}
 
     return read
+
+
+@pytest.fixture
+def open_savant(tmp_path: Path) -> Iterator[Callable[..., SavantSink]]:
+    """Sinks in Savant's protocol; closed after the test, whatever still waits in them."""
+    from savant_reid.sinks.savant import SavantSink
+
+    sinks = []
+
+    def open_one(address: str = f"dealer+connect:ipc://{tmp_path}/none.ipc", **options: object) -> SavantSink:
+        sinks.append(SavantSink(address, **{"site": "store-12", "close_seconds": 10, **options}))
+        return sinks[-1]
+
+    yield open_one
+    for sink in sinks:
+        sink._queue._give_up_at = 0.0
+        sink._queue._close_seconds = 0.0
+        sink.close()

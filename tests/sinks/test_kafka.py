@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 from kafka_wire import Broker, Reader, broker_running, once
 from sink_records import event, frame
+from tests.waiting import until
 
 import savant_reid.sinks
 from savant_reid.sinks.folder_sink import open_run_sinks
@@ -61,13 +62,6 @@ def read() -> Iterator[Callable[[Broker], Reader]]:
     yield start
     for reader in readers:
         reader.close()
-
-
-def until(true: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def frame_ids(count: int, run: str = "r", camera: str = "door") -> list[str]:

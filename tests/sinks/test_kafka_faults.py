@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from kafka_wire import SCRIPT, Broker, Reader, Relay, once
 from sink_records import event, frame
+from tests.waiting import until
 
 from savant_reid.errors import OutputError
 from savant_reid.sinks.frames import FrameLines
@@ -39,13 +40,6 @@ def open_sink(tmp_path) -> Iterator[OpenSink]:
     yield open_one
     for sink in sinks:
         sink.close()
-
-
-def until(true: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_why_no_broker_answers_is_said_once(open_sink, caplog):

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from mqtt_broker import Broker, Cable, Subscriber, broker_running, needs_mosquitto, until
+from mqtt_broker import Broker, Cable, Subscriber, broker_running, needs_mosquitto
 from sink_records import event, frame
+from tests.waiting import until
 
 from savant_reid.errors import ConfigError, SavantReidError
 from savant_reid.sinks.mqtt import FIGURES, MqttSink

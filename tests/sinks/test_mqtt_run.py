@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from click.testing import CliRunner
-from mqtt_broker import Subscriber, broker_running, needs_mosquitto, until
+from mqtt_broker import Subscriber, broker_running, needs_mosquitto
+from tests.waiting import until
 
 from savant_reid.cli import main
 from savant_reid.sinks.mqtt_settings import PASSWORD_VARIABLE

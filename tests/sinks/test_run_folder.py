@@ -30,7 +30,7 @@ def test_refuses_a_folder_that_holds_a_run(tmp_path):
 
 
 def test_force_removes_what_a_run_wrote_and_nothing_else(tmp_path):
-    for name in ("frames.jsonl", "tracks.csv.tmp", "report.html", "mosaic.mp4", "overlay-door.mp4"):
+    for name in ("frames.jsonl", ".tracks.csv.tmp", "report.html", "mosaic.mp4", "overlay-door.mp4"):
         (tmp_path / name).write_text("old")
     for name in ("site.yml", "truth.csv", "notes.txt", "door.mp4", "frames.jsonl.bak"):
         (tmp_path / name).write_text("mine")

@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 import zmq
 from sink_records import event, frame
+from tests.waiting import until
 
-from savant_reid.errors import ConfigError, OutputError, SavantReidError
 from savant_reid.hosts.deepstream import attributes as deepstream
 from savant_reid.hosts.deepstream import events as deepstream_events
 from savant_reid.hosts.plugin import PEOPLE
 from savant_reid.sinks import savant, savant_messages, savant_socket
-from savant_reid.sinks.savant import FIGURES, SavantSink
-from savant_reid.sinks.savant_messages import SavantMessages
 
 # Python 3.13 and later have no wheel of it.
-load_message_from_bytes = pytest.importorskip("savant_rs.utils.serialization").load_message_from_bytes
+pytest.importorskip("savant_rs.utils.serialization")
 
 READER = Path(__file__).with_name("savant_reader.py")
-OpenSink = Callable[..., SavantSink]
 # Our side, the reader's side.
 PAIRS = {
     "dealer": ("dealer+connect:", "router+bind:"),
@@ -41,21 +34,6 @@ PAIRS = {
     "pub": ("pub+bind:", "sub+connect:"),
     "pub that connects": ("pub+connect:", "sub+bind:"),
 }
-
-
-@pytest.fixture
-def open_sink(tmp_path) -> Iterator[OpenSink]:
-    sinks = []
-
-    def open_one(address: str = f"dealer+connect:ipc://{tmp_path}/none.ipc", **options) -> SavantSink:
-        sinks.append(SavantSink(address, **{"site": "store-12", "close_seconds": 10, **options}))
-        return sinks[-1]
-
-    yield open_one
-    for sink in sinks:
-        sink._queue._give_up_at = 0.0
-        sink._queue._close_seconds = 0.0
-        sink.close()
 
 
 class Reader:
@@ -89,22 +67,15 @@ def reading(address: str, out: Path, ends: int = 1) -> Iterator[Reader]:
         reader.process.wait()
 
 
-def until(true: Callable[[], Any], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.01)
-
-
 def frames_of(told: list[dict]) -> list[dict]:
     return [one for one in told if "pts" in one]
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_savant_rs_reads_frames_events_and_ends(pair, open_sink, tmp_path):
+def test_savant_rs_reads_frames_events_and_ends(pair, open_savant, tmp_path):
     ours, theirs = PAIRS[pair]
     endpoint = f"ipc://{tmp_path}/out.ipc"
-    sink = open_sink(ours + endpoint, frame_rate=lambda camera: 10.0 if camera == "door" else 29.97)
+    sink = open_savant(ours + endpoint, frame_rate=lambda camera: 10.0 if camera == "door" else 29.97)
     published = "pub" in pair
     with reading(theirs + endpoint, tmp_path / "heard", ends=3 if published else 2) as reader:
         if published:  # whom it does not know yet, it does not send to
@@ -132,11 +103,11 @@ def test_savant_rs_reads_frames_events_and_ends(pair, open_sink, tmp_path):
     assert (figures["ends"], figures["confirmed"]) == ((3, 0) if published else (2, 2))
 
 
-def test_people_are_objects_as_the_module_inside_savant_writes_them(open_sink, tmp_path):
+def test_people_are_objects_as_the_module_inside_savant_writes_them(open_savant, tmp_path):
     record = frame(4, {7: 3, 9: None})
     written: dict[int, dict] = {}
     deepstream.Attributes(written, lambda *of: of).write([1, 2], record.decisions)
-    sink = open_sink(f"dealer+bind:ipc://{tmp_path}/out.ipc")
+    sink = open_savant(f"dealer+bind:ipc://{tmp_path}/out.ipc")
     with reading(f"router+connect:ipc://{tmp_path}/out.ipc", tmp_path / "heard") as reader:
         sink.write_frame(record)
         sink.close()
@@ -156,9 +127,9 @@ def test_people_are_objects_as_the_module_inside_savant_writes_them(open_sink, t
     assert deepstream_events.ATTRIBUTE == savant_messages.EVENTS
 
 
-def test_without_a_reader_the_oldest_frames_go_and_no_event(open_sink, tmp_path, caplog):
+def test_without_a_reader_the_oldest_frames_go_and_no_event(open_savant, tmp_path, caplog):
     endpoint = f"ipc://{tmp_path}/out.ipc"
-    sink = open_sink(f"dealer+bind:{endpoint}", queue_bytes=50_000)
+    sink = open_savant(f"dealer+bind:{endpoint}", queue_bytes=50_000)
     slowest_s = 0.0
     for number in range(2000):
         begin = time.perf_counter()
@@ -182,11 +153,11 @@ def test_without_a_reader_the_oldest_frames_go_and_no_event(open_sink, tmp_path,
 
 
 @pytest.mark.parametrize("pair", ["dealer", "req", "pub"])
-def test_a_reader_that_never_reads_costs_frames_and_no_time(pair, open_sink, tmp_path, monkeypatch):
+def test_a_reader_that_never_reads_costs_frames_and_no_time(pair, open_savant, tmp_path, monkeypatch):
     monkeypatch.setitem(savant_socket._QUEUED, "pub", 50)
     ours, theirs = PAIRS[pair]
     endpoint = f"ipc://{tmp_path}/out.ipc"
-    sink = open_sink(ours + endpoint, queue_bytes=1 << 20, close_seconds=0.5)
+    sink = open_savant(ours + endpoint, queue_bytes=1 << 20, close_seconds=0.5)
     with reading(theirs + endpoint, tmp_path / "heard") as reader:
         record = frame(0, dict.fromkeys(range(300), 5))  # some 60 kB
         written = []
@@ -209,10 +180,10 @@ def test_a_reader_that_never_reads_costs_frames_and_no_time(pair, open_sink, tmp
     assert found["waiting"] == 0
 
 
-def test_a_reader_that_goes_before_it_answers_has_its_successor_asked_again(open_sink, tmp_path, monkeypatch):
+def test_a_reader_that_goes_before_it_answers_has_its_successor_asked_again(open_savant, tmp_path, monkeypatch):
     monkeypatch.setattr("savant_reid.sinks.savant_socket._ANSWER_SECONDS", 0.3)
     endpoint = f"ipc://{tmp_path}/out.ipc"
-    sink = open_sink(f"req+connect:{endpoint}")
+    sink = open_savant(f"req+connect:{endpoint}")
     with zmq.Context() as context:
         with context.socket(zmq.REP) as first:
             first.bind(endpoint)
@@ -229,11 +200,11 @@ def test_a_reader_that_goes_before_it_answers_has_its_successor_asked_again(open
 
 
 @pytest.mark.parametrize("pair", ["dealer", "req"])
-def test_the_successor_of_a_reader_that_was_killed_hears_on(pair, open_sink, tmp_path, monkeypatch):
+def test_the_successor_of_a_reader_that_was_killed_hears_on(pair, open_savant, tmp_path, monkeypatch):
     monkeypatch.setattr("savant_reid.sinks.savant_socket._ANSWER_SECONDS", 0.3)
     ours, theirs = PAIRS[pair]
     endpoint = f"ipc://{tmp_path}/out.ipc"
-    sink = open_sink(ours + endpoint)
+    sink = open_savant(ours + endpoint)
     with reading(theirs + endpoint, tmp_path / "first") as reader:
         for number in range(100):
             sink.write_frame(frame(number, {7: 3}))
@@ -254,9 +225,9 @@ def test_the_successor_of_a_reader_that_was_killed_hears_on(pair, open_sink, tmp
     assert sink.metrics()["dropped"] == 0
 
 
-def test_an_error_while_sending_is_said_once_and_got_over(open_sink, tmp_path, monkeypatch, caplog):
+def test_an_error_while_sending_is_said_once_and_got_over(open_savant, tmp_path, monkeypatch, caplog):
     endpoint = f"ipc://{tmp_path}/out.ipc"
-    sink = open_sink(f"dealer+connect:{endpoint}")
+    sink = open_savant(f"dealer+connect:{endpoint}")
     offer, errors = sink._socket.offer, iter([OSError("no memory")] * 3)
 
     def failing(*arguments):
@@ -274,9 +245,9 @@ def test_an_error_while_sending_is_said_once_and_got_over(open_sink, tmp_path, m
     assert caplog.text.count("goes on after an error") == 1
 
 
-def test_an_end_is_told_once_and_a_camera_may_begin_anew(open_sink, tmp_path):
+def test_an_end_is_told_once_and_a_camera_may_begin_anew(open_savant, tmp_path):
     endpoint = f"ipc://{tmp_path}/out.ipc"
-    sink = open_sink(f"dealer+connect:{endpoint}")
+    sink = open_savant(f"dealer+connect:{endpoint}")
     with reading(f"router+bind:{endpoint}", tmp_path / "heard", ends=3) as reader:
         sink.write_frame(frame(0, {}, camera="a"))
         sink.write_frame(frame(0, {}, camera="b"))
@@ -291,9 +262,9 @@ def test_an_end_is_told_once_and_a_camera_may_begin_anew(open_sink, tmp_path):
     assert all(one["in_order"] for one in told)
 
 
-def test_names_of_broken_utf8_arrive_mended(open_sink, tmp_path):
+def test_names_of_broken_utf8_arrive_mended(open_savant, tmp_path):
     endpoint = f"ipc://{tmp_path}/out.ipc"
-    sink = open_sink(f"dealer+connect:{endpoint}", site="caf\udce9")
+    sink = open_savant(f"dealer+connect:{endpoint}", site="caf\udce9")
     with reading(f"router+bind:{endpoint}", tmp_path / "heard", ends=2) as reader:
         sink.write_events([event("enrolled", 3, reason="Jos\udce9")])
         sink.write_frame(frame(0, {7: 3}, camera="t\udcfcr"))
@@ -305,9 +276,9 @@ def test_names_of_broken_utf8_arrive_mended(open_sink, tmp_path):
     assert told[0]["events"][0]["site"] == "caf?"
 
 
-def test_a_message_of_2_gb_is_refused(open_sink, tmp_path, monkeypatch):
+def test_a_message_of_2_gb_is_refused(open_savant, tmp_path, monkeypatch):
     endpoint = f"ipc://{tmp_path}/out.ipc"
-    sink = open_sink(f"dealer+connect:{endpoint}")
+    sink = open_savant(f"dealer+connect:{endpoint}")
     monkeypatch.setattr(savant, "event_line", lambda *_: "x" * 2_000_000_000)
     sink.write_events([event("enrolled", 3)])
     monkeypatch.undo()
@@ -324,109 +295,11 @@ def test_a_message_of_2_gb_is_refused(open_sink, tmp_path, monkeypatch):
     assert sink.metrics()["refused"] == 2
 
 
-def test_numbers_that_are_none_leave_their_object_out():
-    record = frame(0, {7: 3, 8: 4, 9: 5})
-    record.sightings.boxes[1, 0] = math.nan
-    record.decisions[2] = replace(record.decisions[2], probability=math.inf)
-    messages = SavantMessages()
-    told = load_message_from_bytes(messages.frame(record, 10.0))
-    assert [one.track_id for one in told.as_video_frame().get_all_objects()] == [7]
-    assert messages.refused_objects == 2
-
-
-def test_where_all_that_waits_carries_events_the_oldest_go_and_are_counted(open_sink):
-    sink = open_sink(queue_bytes=50_000)
-    for number in range(1000):
-        sink.write_events([event("created", number)])
-        sink.write_frame(frame(number, {7: 3}))
-    found = sink.metrics()
-    assert found["dropped"] == found["events_dropped"] > 800
-    assert sink._queue._bytes <= 50_000
-
-
-def test_events_that_no_frame_takes_are_bounded_and_counted(open_sink, monkeypatch, caplog):
-    monkeypatch.setattr(savant, "MOST_EVENTS_WAITING", 10)
-    sink = open_sink()
-    sink.write_events([event("created", number) for number in range(25)])
-    assert sink.metrics()["events_dropped"] == 15
-    assert "the oldest are lost" in caplog.text
-
-
-def test_many_long_events_leave_with_several_frames(monkeypatch):
-    monkeypatch.setattr(savant, "_EVENTS_CHARACTERS", 1000)
-    taken: list[int] = []
-    sink = SavantSink.__new__(SavantSink)
-    sink._events = ["x" * length for length in (400, 400, 400, 3000, 10)]
-    while sink._events:
-        taken.append(len(sink._next_events()))
-    assert taken == [2, 1, 1, 1]
-
-
-def test_figures_are_those_that_are_told(open_sink):
-    sink = open_sink()
-    assert tuple(sink.figures()) == FIGURES
-    assert set(sink.metrics()) == {"address", "protocol", *FIGURES}
-
-
-@pytest.mark.parametrize("version", ["1.8.1", "0.2.2", "1.12.2-rc.1"])
-def test_the_protocol_that_is_asked_for_is_announced_and_all_else_stays(version):
-    record = frame(0, {7: 3, 9: None})
-    own, other = SavantMessages(), SavantMessages(version)
-    assert own.protocol == "0.2.0"
-    said = load_message_from_bytes(other.frame(record, 10.0))
-    assert f'message version="{version}", program expects version="0.2.0"' in said.as_unknown()
-    data = other.frame(record, 10.0)
-    restored = b"\n\x050.2.0" + data[2 + len(version) :]
-    assert load_message_from_bytes(restored).as_video_frame().source_id == "door"
-    assert load_message_from_bytes(own.end("door")).is_end_of_stream()
-
-
-@pytest.mark.parametrize("version", ["", "0.2.0\u0660", "1.2." + "1" * 61, "latest", "1.8"])
-def test_protocols_that_are_none_are_refused(version):
-    with pytest.raises(ConfigError, match=r"expected a version of up to 64 signs, as 0\.2\.0, found"):
-        SavantMessages(version)
-
-
-@pytest.mark.parametrize("address", ["", "5555", "router+bind:tcp://127.0.0.1:5555", "dealer+listen:tcp://h:1"])
-def test_other_addresses_are_refused(open_sink, address):
-    with pytest.raises(OutputError, match=r"\|dealer\+bind:\|dealer\+connect:\|.*tcp://HOST:PORT or ipc://PATH, found"):
-        open_sink(address)
-
-
-@pytest.mark.parametrize("address", ["dealer+bind:ipc:///no/such/folder/a.ipc", "req+connect:tcp://*:5555"])
-def test_addresses_that_cannot_be_used_are_named(open_sink, address):
-    with pytest.raises(OutputError, match="cannot be used"):
-        open_sink(address)
-
-
-@pytest.mark.parametrize(
-    ("version", "why"),
-    [
-        ((3, 11), r"found none; install it with: pip install 'savant-reid\[savant\]'"),
-        ((3, 13), r"found none; the package index has it for Python 3\.8 to 3\.12 on Linux, and this is 3\.13"),
-    ],
-)
-def test_without_the_package_it_says_what_to_do(open_sink, monkeypatch, version, why):
-    class Version(tuple):
-        major, minor = version
-
-    monkeypatch.setitem(sys.modules, "savant_rs", None)
-    monkeypatch.setattr(sys, "version_info", Version(version))
-    with pytest.raises(SavantReidError, match=rf"Savant's protocol needs the package savant-rs 0\.3\.0, {why}"):
-        open_sink()
-
-
-def test_another_savant_rs_that_cannot_be_used_is_named(open_sink, monkeypatch):
-    monkeypatch.setitem(sys.modules, "savant_rs.utils.serialization", ModuleType("other"))
-    with pytest.raises(SavantReidError, match=r"needs savant-rs 0\.3\.0, found another one: .*save_message_to_bytes"):
-        open_sink()
-
-
-def test_the_example_of_the_documents_hears(open_sink, tmp_path):
+def test_the_example_of_the_documents_hears(open_savant, tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "metadata.md").read_text()
     [example] = [one for one in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "savant_rs" in one]
     address = f"ipc://{tmp_path}/out.ipc"
-    sink = open_sink(f"pub+bind:{address}")
+    sink = open_savant(f"pub+bind:{address}")
     example = example.replace("tcp://127.0.0.1:5558", address)
     with subprocess.Popen([sys.executable, "-c", example], stdout=subprocess.PIPE, text=True) as reader:
         while reader.poll() is None:

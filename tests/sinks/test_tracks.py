@@ -54,7 +54,7 @@ def test_a_track_named_after_its_rows_had_left_is_repaired_at_the_close(tmp_path
     sink.write_frame(frame(100, {1: 4}))
     sink.close()
     assert rows_of(tmp_path) == {("door", n, 1): 4 for n in range(101)}
-    assert not (tmp_path / "tracks.csv.tmp").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["tracks.csv"]
 
 
 def test_a_track_may_change_its_identity_and_lose_it(tmp_path, rows_of):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -70,13 +71,7 @@ def passing_command(people: int, capacity: int, as_json: bool) -> None:
     """Memory while strangers pass by who never come back, a line for each tenth of them."""
     from savant_reid.bench import passing
 
-    if not as_json:
-        click.echo(passing.HEADER)
-    readings = passing.measure(
-        people, capacity, (lambda _: None) if as_json else lambda reading: click.echo(passing.as_text(reading))
-    )
-    if as_json:
-        click.echo(json.dumps(passing.as_json(readings)))
+    _print_readings(passing, as_json, lambda tell: passing.measure(people, capacity, tell))
 
 
 @bench_command.command("load")
@@ -89,12 +84,7 @@ def load_command(recording: str, seed: int, seconds: float, every: int, as_json:
     """Cost, memory and shared ids as the gallery grows; nothing is kept of the recording."""
     from savant_reid.bench import load
 
-    if not as_json:
-        click.echo(load.HEADER)
-    tell = (lambda _: None) if as_json else lambda reading: click.echo(load.as_text(reading))
-    readings = load.measure(recording, seconds, every, seed, tell)
-    if as_json:
-        click.echo(json.dumps(load.as_json(readings)))
+    _print_readings(load, as_json, lambda tell: load.measure(recording, seconds, every, seed, tell))
 
 
 @bench_command.command("outputs")
@@ -111,6 +101,15 @@ def outputs_command(cameras: int, people: int, fps: float, seconds: float, full_
 
         figures = outputs.measure(outputs_load.Load(cameras, people, fps, seconds, not full_speed))
     click.echo(json.dumps({"figures": figures}) if as_json else "\n".join(map(outputs.as_text, figures)))
+
+
+def _print_readings(of: Any, as_json: bool, measure: Callable[[Callable[[Any], None]], Sequence[Any]]) -> None:
+    """A header and a line for each reading as it comes, or all as one JSON object. of: bench.passing or load."""
+    if as_json:
+        click.echo(json.dumps(of.as_json(measure(lambda _: None))))
+        return
+    click.echo(of.HEADER)
+    measure(lambda reading: click.echo(of.as_text(reading)))
 
 
 def find_source(recording: str, seed: int) -> Source:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,9 +31,7 @@ def tunings() -> dict[str, Tuning]:
     whole = Tuning()
     switches = [field.name for field in fields(Tuning) if getattr(whole, field.name) is True]
     parts = {f"without_{name}": replace(whole, **{name: False}) for name in switches}
-    hasty: dict[str, Any] = {"crops": 1, "min_crops": 1, "decide_after_s": 0.0, "min_embeddings": 1}
-    known = {field.name for field in fields(Tuning)}
-    parts["without_evidence"] = replace(whole, **{name: hasty[name] for name in hasty if name in known})
+    parts["without_evidence"] = replace(whole, crops=1, min_crops=1, decide_after_s=0.0)
     return {ENGINE: whole, **parts}
 
 
@@ -43,8 +41,9 @@ class EngineRun:
 
     us_per_sighting: of CPU time, all threads together; other work on the machine does not count. settled_us: the same
     in the second half, when not everybody is new any more; settled_prototypes: held meanwhile, on average.
-    worst_moment_s: the longest single call. peak_memory_mib: of the whole process, with the
-    recording's own arrays. events: how many of each kind. accepted: embeddings taken as evidence.
+    worst_moment_s: the longest single call. peak_memory_mib: of the whole process, with the recording's own arrays.
+    events: how many of each kind; history: the merges and splits among them, in order. accepted: embeddings taken as
+    evidence.
     """
 
     answers: Answers
@@ -58,7 +57,7 @@ class EngineRun:
     peak_memory_mib: float
     events: Mapping[str, int]
     history: Sequence[IdentityEvent]
-    accepted: int | None
+    accepted: int
 
 
 def run_engine(
@@ -100,7 +99,7 @@ def run_engine(
         peak_memory_mib=peak_mib,
         events=dict(said.events),
         history=history,
-        accepted=getattr(resolver, "accepted", None),
+        accepted=resolver.accepted,
     )
 
 

@@ -37,12 +37,7 @@ class FolderSource:
 
     @property
     def windows(self) -> Mapping[tuple[str, str], tuple[float, float]]:
-        windows = {}
-        for transition in self._site.transitions:
-            windows[transition.from_, transition.to] = transition.seconds
-            if transition.both_ways:
-                windows[transition.to, transition.from_] = transition.seconds
-        return windows
+        return self._site.windows()
 
     @property
     def overlaps(self) -> Sequence[tuple[str, str]]:

@@ -87,6 +87,7 @@ class RowGatherer:
         columns.embedding_of.append(embedding_of)
 
     def rows(self) -> Rows:
+        """All that was added. Call it once: the embeddings are moved, not copied."""
         columns = self._columns
         frame, camera, time_ns, track_id, person, embedding_of, truth = (
             np.concatenate([np.zeros(0, np.int64), *part])

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 
 from savant_reid.bench.presets import PresetSource
 from savant_reid.identity.resolver import Resolver
-from savant_reid.identity.types import Decision
 from savant_reid.process_memory import resident_mib
+from savant_reid.records import shared_ids
 from savant_reid.testing import preset
 
 
@@ -61,13 +61,6 @@ def measure(
     if sightings > read:
         note()
     return readings
-
-
-def shared_ids(decisions: Sequence[Decision]) -> int:
-    """Rows of one moment, a frame of each camera, whose identity somebody else has in their frame (the first keeps
-    it)."""
-    named = [(decision.camera, decision.global_id) for decision in decisions if decision.global_id >= 0]
-    return len(named) - len(set(named))
 
 
 HEADER = (

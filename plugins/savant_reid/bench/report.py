@@ -117,9 +117,7 @@ def engine_figures(run: EngineRun, rows: Rows) -> Json:
         "worst_moment_ms": run.worst_moment_s * 1e3,
         "identities_held": run.identities_held,
         "peak_memory_mib": run.peak_memory_mib,
-        "embeddings_used_per_person_second": None
-        if run.accepted is None
-        else run.accepted / max(rows.person_seconds, 1e-9),
+        "embeddings_used_per_person_second": run.accepted / max(rows.person_seconds, 1e-9),
         "events": dict(run.events),
     }
 

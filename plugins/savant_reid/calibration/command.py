@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from savant_reid.command_errors import plain_errors
-
-ORDERS = ("auto", "recorded", "time")
+from savant_reid.command_output import progress_bar
+from savant_reid.replay.command import ORDERS
 
 
 @click.command("calibrate")
@@ -45,12 +45,10 @@ def calibrate_command(
 ) -> None:
     """Learn thresholds per pair of cameras, and a warm start, from sightings that nobody has labelled."""
     with plain_errors():
-        from tqdm import tqdm
-
         from savant_reid.calibration.calibrate import CalibrationRequest, calibrate
         from savant_reid.calibration.table import table
 
-        with tqdm(desc="calibrating", unit="row", disable=None, dynamic_ncols=True) as bar:
+        with progress_bar("calibrating", "row") as bar:
             request = CalibrationRequest(
                 recording,
                 out,

@@ -18,6 +18,7 @@ from savant_reid.calibration.result import SCHEMA, Calibration, Json
 from savant_reid.errors import ConfigError, OutputError
 from savant_reid.identity.learned import Learned, MetricLessons, Moments, TransitLessons
 from savant_reid.identity.transits import BINS
+from savant_reid.whole_files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -60,14 +61,10 @@ def write_calibration(calibration: Calibration, out: Path) -> Json:
         **calibration.to_json(),
         "learned": {"file": beside.name, "sha256": hashlib.sha256(learned).hexdigest()},
     }
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        for path, content in ((beside, learned), (out, (json.dumps(document, indent=1) + "\n").encode())):
-            part = path.with_name(f".{path.name}.tmp")
-            part.write_bytes(content)
-            part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error
+    for path, content in ((beside, learned), (out, (json.dumps(document, indent=1) + "\n").encode())):
+        with replacing(path) as temporary:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(content)
     return document
 
 

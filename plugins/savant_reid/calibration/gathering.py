@@ -35,6 +35,7 @@ class Gathering:
         self._last: dict[str, Sightings] = {}
 
     def take(self, batch: Sequence[Sightings]) -> None:
+        """The next batch."""
         self._watch(batch)
         self._resolver.resolve(batch)
         for event in self._resolver.take_events():
@@ -43,6 +44,7 @@ class Gathering:
         self._last.update({sightings.camera: sightings for sightings in batch})
 
     def take_all(self, batches: Iterable[Sequence[Sightings]]) -> Gathered:
+        """A whole recording."""
         for batch in batches:
             self.take(batch)
         return self.finish()

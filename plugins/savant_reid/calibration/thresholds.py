@@ -78,6 +78,7 @@ class Site:
         self._deviations = upper_quantile(self._tail, target)
 
     def threshold(self) -> SiteThreshold:
+        """Of all pairs together."""
         similarity = self._at(self._strangers)
         return SiteThreshold(
             similarity,
@@ -89,6 +90,7 @@ class Site:
         )
 
     def of(self, pair: CameraPair) -> Threshold:
+        """Of one pair: its own where enough strangers were seen, else the site's, at the pair's mean and spread."""
         strangers = spread(pair.strangers)
         if len(pair.strangers) * self._target >= ENOUGH_ABOVE:
             similarity, source = upper_quantile(pair.strangers, self._target), "own"
@@ -140,6 +142,7 @@ def upper_quantile(ascending: Doubles, share: float) -> float:
 
 
 def spread(values: Doubles, weights: Doubles | None = None) -> Spread:
+    """Of values (n,), each counted by its weight (n,), if there are any; all zeros without values."""
     total = float(len(values)) if weights is None else float(weights.sum())
     if not total:
         return Spread(0.0, 0.0, 0.0)

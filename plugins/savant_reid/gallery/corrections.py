@@ -7,15 +7,16 @@ it speaks of, and from when to when.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from savant_reid.errors import DataError, OutputError
+from savant_reid.errors import DataError
 from savant_reid.gallery.stretches import Stretch
+from savant_reid.identity.constraints import Span
+from savant_reid.whole_files import replacing
 
 SCHEMA = "savant-reid/correction/1"
 CORRECTIONS = "corrections.jsonl"
@@ -25,21 +26,11 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class TrackSpan:
-    """A track of one camera between two moments, both included."""
-
-    camera: str
-    track_id: int
-    first_ns: int
-    last_ns: int
-
-
-@dataclass(frozen=True)
 class Merge:
     """ids: the one that lives on, then the other. tracks: of each of them at the time of the decision."""
 
     ids: tuple[int, int]
-    tracks: tuple[tuple[TrackSpan, ...], tuple[TrackSpan, ...]]
+    tracks: tuple[tuple[Span, ...], tuple[Span, ...]]
 
 
 @dataclass(frozen=True)
@@ -49,9 +40,9 @@ class Split:
 
     global_id: int
     new_id: int
-    track: TrackSpan
+    track: Span
     since_ns: int | None
-    others: tuple[TrackSpan, ...]
+    others: tuple[Span, ...]
 
 
 @dataclass(frozen=True)
@@ -63,12 +54,12 @@ class Corrections:
     forgotten: tuple[int, ...] = ()
 
 
-def spans_of(stretches: Iterable[Stretch]) -> tuple[TrackSpan, ...]:
-    return tuple(TrackSpan(one.camera, one.track_id, one.first_ns, one.last_ns) for one in stretches)
+def spans_of(stretches: Iterable[Stretch]) -> tuple[Span, ...]:
+    return tuple(Span(one.camera, one.track_id, one.first_ns, one.last_ns) for one in stretches)
 
 
 def merge_line(merge: Merge) -> Json:
-    return {"kind": MERGE, "ids": list(merge.ids), "tracks": [list(map(vars, each)) for each in merge.tracks]}
+    return {"kind": MERGE, "ids": list(merge.ids), "tracks": [list(map(Span._asdict, each)) for each in merge.tracks]}
 
 
 def split_line(split: Split) -> Json:
@@ -81,7 +72,7 @@ def split_line(split: Split) -> Json:
         "first_ns": split.track.first_ns,
         "last_ns": split.track.last_ns,
         "since_ns": split.since_ns,
-        "others": list(map(vars, split.others)),
+        "others": list(map(Span._asdict, split.others)),
     }
 
 
@@ -132,12 +123,12 @@ def forget_corrections(path: Path, ids: Sequence[int]) -> None:
     _write(path, [*kept, _stamped(forget_line(ids))])
 
 
-def _without(merge: Merge, track: TrackSpan) -> Merge | None:
+def _without(merge: Merge, track: Span) -> Merge | None:
     """What a merge still says when a part of a track turns out to be somebody else; None where that is nothing."""
 
-    def left(spans: Sequence[TrackSpan]) -> tuple[TrackSpan, ...]:
+    def left(spans: Sequence[Span]) -> tuple[Span, ...]:
         cut = [
-            replace(one, last_ns=min(one.last_ns, track.first_ns - 1)) if _overlap(one, track) else one for one in spans
+            one._replace(last_ns=min(one.last_ns, track.first_ns - 1)) if _overlap(one, track) else one for one in spans
         ]
         return tuple(one for one in cut if one.first_ns <= one.last_ns)
 
@@ -154,7 +145,7 @@ def _takes_back(merge: Merge, split: Split) -> bool:
     return (sides[0][0] and sides[1][1]) or (sides[1][0] and sides[0][1])
 
 
-def _overlap(one: TrackSpan, other: TrackSpan) -> bool:
+def _overlap(one: Span, other: Span) -> bool:
     same = (one.camera, one.track_id) == (other.camera, other.track_id)
     return same and one.first_ns <= other.last_ns and other.first_ns <= one.last_ns
 
@@ -180,20 +171,16 @@ def _lines(path: Path) -> list[Json]:
 
 
 def _write(path: Path, lines: Sequence[Json]) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
     text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
-    try:
+    with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _span(line: Json) -> TrackSpan:
+def _span(line: Json) -> Span:
     numbers = [_integer(line[key]) for key in ("track_id", "first_ns", "last_ns")]
     if not isinstance(line["camera"], str):
         raise TypeError("camera")
-    return TrackSpan(line["camera"], *numbers)
+    return Span(line["camera"], *numbers)
 
 
 def _integer(value: object) -> int:

@@ -10,10 +10,11 @@ from typing import Any
 from savant_reid.errors import DataError
 from savant_reid.gallery import corrections as kept
 from savant_reid.gallery import rewriting
-from savant_reid.gallery.corrections import Merge, Split, TrackSpan, spans_of
+from savant_reid.gallery.corrections import Merge, Split, spans_of
 from savant_reid.gallery.people import Person, Visit
 from savant_reid.gallery.run import Run
 from savant_reid.gallery.stretches import Stretch
+from savant_reid.identity.constraints import Span
 from savant_reid.identity.types import EventKind, IdentityEvent
 from savant_reid.sinks.identities import event_message
 from savant_reid.sinks.repairs import without_shared
@@ -71,7 +72,7 @@ def split(run: Run, global_id: int, tracks: Sequence[tuple[str, int]], since_ns:
     new_id = max(run.history.newest_id(), *(stretch.global_id for stretch in run.stretches)) + 1
     events = []
     for one in moved:
-        span = TrackSpan(one.camera, one.track_id, max(one.first_ns, since_ns or one.first_ns), one.last_ns)
+        span = Span(one.camera, one.track_id, max(one.first_ns, since_ns or one.first_ns), one.last_ns)
         decision = Split(person.global_id, new_id, span, since_ns, spans_of(stays))
         kept.add_correction(corrections, kept.split_line(decision))
         where = Visit(new_id, one.camera, [one])

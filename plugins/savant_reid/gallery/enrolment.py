@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from savant_reid.errors import DataError, OutputError
+from savant_reid.errors import DataError
 from savant_reid.gallery.looks import Floats
+from savant_reid.whole_files import replacing
 
 SCHEMA_NAME = "savant-reid/enrolled/1"
 # The name goes into tables and messages.
@@ -101,13 +101,8 @@ def save_enrolled(path: Path, enrolled: Enrolled) -> None:
         for one in enrolled.people
         for embedding, camera, source in zip(one.embeddings.tolist(), one.cameras, one.sources, strict=True)
     ]
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
+    with replacing(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, _schema(enrolled.model)), temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _schema(model: str) -> pa.Schema:

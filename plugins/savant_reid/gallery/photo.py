@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -19,6 +17,7 @@ from savant_reid.hosts.local.detector import Detector
 from savant_reid.hosts.local.embedder import Embedder
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.module_config import Module, load_module
+from savant_reid.packaged import packaged_models, packaged_module
 
 Image = NDArray[np.uint8]
 # The module's own threshold is low on purpose (a tracker follows); a single picture needs a sure detection.
@@ -118,15 +117,4 @@ def read_image(path: Path) -> Image:
 
 def _own_module() -> Module:
     """module.yml of this installation, with its models unless the environment names others."""
-    overrides = {}
-    if "SAVANT_REID_MODELS" not in os.environ:
-        overrides["parameters.models"] = json.dumps(str(_data_folder("savant_reid_models")), ensure_ascii=False)
-    return load_module(_data_folder("savant_reid_module") / "module.yml", overrides)
-
-
-def _data_folder(package: str) -> Path:
-    spec = find_spec(package)
-    for location in (spec and spec.submodule_search_locations) or ():
-        if Path(location).is_dir():
-            return Path(location)
-    raise ConfigError(f"the data package {package!r} is missing: install savant-reid again, or name a --module")
+    return load_module(packaged_module(), {} if "SAVANT_REID_MODELS" in os.environ else packaged_models())

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
@@ -15,29 +13,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from savant_reid.errors import DataError, OutputError
+from savant_reid.errors import DataError
 from savant_reid.evaluation.tracks import COLUMNS
-from savant_reid.gallery.corrections import TrackSpan
 from savant_reid.gallery.gathering import BATCH_ROWS
+from savant_reid.identity.constraints import Span
 from savant_reid.identity.types import Reason, State
 from savant_reid.sinks.lines import read_json_lines
+from savant_reid.whole_files import replacing
 
 Row = list[str]
 Frame = list[Row]
 Json = dict[str, Any]
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A name to write to, which takes the place of `path` at a clean end. Raises OutputError."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be rewritten: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def frames_of(tracks: Path) -> Iterator[Frame]:
@@ -79,7 +65,7 @@ def remove_events(identities: Path, ids: Collection[int]) -> None:
     )
 
 
-def remove_from_frames(frames: Path, ids: Collection[int], spans: Collection[TrackSpan]) -> int:
+def remove_from_frames(frames: Path, ids: Collection[int], spans: Collection[Span]) -> int:
     """Objects within `spans` go; where somebody else was taken for one of `ids`, the word of it goes."""
     if not frames.is_file():
         return 0
@@ -104,7 +90,7 @@ def _unname(reid: Json, ids: Collection[int]) -> None:
         reid["runner_up"] = None
 
 
-def remove_sightings(sightings: Path, spans: Collection[TrackSpan]) -> int:
+def remove_sightings(sightings: Path, spans: Collection[Span]) -> int:
     """Rows within `spans` go, from the file or from the parts that a killed run has left."""
     parts = sightings.with_name(sightings.name + ".parts")
     source = sightings if sightings.exists() or not parts.exists() else parts
@@ -132,8 +118,8 @@ def _remove_rows(path: Path, within: Within) -> int:
 class Within:
     """Whether a sighting lies in one of some spans."""
 
-    def __init__(self, spans: Collection[TrackSpan]) -> None:
-        self._spans: dict[tuple[str, int], list[TrackSpan]] = {}
+    def __init__(self, spans: Collection[Span]) -> None:
+        self._spans: dict[tuple[str, int], list[Span]] = {}
         for span in spans:
             self._spans.setdefault((span.camera, span.track_id), []).append(span)
 

@@ -34,6 +34,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def visit_json(visit: Visit) -> Json:
+    """One visit; times in ns on the run's clock."""
     return {
         "camera": visit.camera,
         "first_ns": visit.first_ns,
@@ -44,6 +45,7 @@ def visit_json(visit: Visit) -> Json:
 
 
 def person_json(run: Run, person: Person) -> Json:
+    """A person with all visits; older_ids: what was merged into this one."""
     return {
         "global_id": person.global_id,
         "state": run.history.state(person.global_id),
@@ -56,6 +58,7 @@ def person_json(run: Run, person: Person) -> Json:
 
 
 def people_table(run: Run) -> str:
+    """A line for each person of the run."""
     rows = [
         [
             str(person.global_id),
@@ -71,6 +74,7 @@ def people_table(run: Run) -> str:
 
 
 def visits_table(person: Person) -> str:
+    """A line for each visit, in order, with tracks as the commands take them: CAMERA:TRACK."""
     rows = [
         [
             visit.camera,
@@ -95,6 +99,7 @@ def event_line(event: Json) -> str:
 
 
 def answer_json(run: Run, answer: Answer, limit: int) -> Json:
+    """The best `limit` people; nobody: the probability that it is none of the run."""
     return {
         "people": [
             {

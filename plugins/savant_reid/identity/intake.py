@@ -22,15 +22,15 @@ from savant_reid.identity.types import Sightings
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
-# A crop this unlike its track, in nats, is a stranger's; counted only for tracks with so many crops and good crops.
+# A crop this unlike its track, in nats, is a stranger's; counted only for tracks with so many crops, and good crops.
 STRANGE_NATS = -2.0
 KNOWN_CROPS = 3
+STRANGER_QUALITY = 0.3
 # After a crop that speaks no more for its track than this, the track is looked at as a whole for so many crops.
 DOUBT_NATS = 1.0
 DOUBTED = 8
 # Why an embedding is no evidence.
 REFUSALS = ("wrong_length", "not_finite", "zero", "out_of_range", "poor_crop")
-STRANGER_QUALITY = 0.3
 
 
 def _lengths(vectors: Floats) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -33,6 +33,7 @@ class Ledger:
         evidence: dict[str, float] | None = None,
         since_ns: int | None = None,
     ) -> None:
+        """An event of now; see IdentityEvent. tracklet: the track that it is about, if any."""
         camera = self._cameras[tracklet.camera] if tracklet else None
         track_id = tracklet.track_id if tracklet else None
         self.counts[kind.value] += 1

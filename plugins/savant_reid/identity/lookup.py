@@ -39,8 +39,8 @@ class _Asked(NamedTuple):
 class _Pairs(NamedTuple):
     """Columns of pairs of somebody asked about and an identity, (p,) each, in the order of those who are asked.
 
-    asked: row in _Asked. start, gap_s: the camera that saw it last, and how long ago. motion: nats for having been
-    lost where the tracklet began.
+    asked: row in _Asked. start: the camera that saw it last, or ELSEWHERE. motion: nats for having been lost where the
+    tracklet began.
     """
 
     asked: Int64s

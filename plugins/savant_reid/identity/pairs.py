@@ -49,6 +49,7 @@ class Pairs:
         self._fresh: list[int] = []  # not looked at yet
 
     def add(self, a: Look, b: Look, weight: float, bucket: int, visits: int = 1) -> None:
+        """weight: the probability that they are a pair of this kind. visits: that b is the mean of."""
         at = self._next
         for side, look in enumerate((a, b)):
             self._raw[side, at], self._camera[side, at] = look.raw, look.camera

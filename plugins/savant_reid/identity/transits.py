@@ -55,16 +55,18 @@ NEWCOMERS_MEMORY_S = 1800.0
 
 
 class Transits:
-    """Rates by pair of cameras. `version` grows with every refresh of what is in use.
+    """Rates by pair of cameras. learned: whether walks teach anything (an ablation).
 
-    learned: whether matches teach anything (an ablation); declared: whether site.yml's windows count (another).
+    edges_s: (BINS,) where each bin of the gap ends. where_counts: (n, n) people who took a way, when_counts: (n, n,
+    BINS) and how long they took, each walk counted by its probability. departures: (n,) people who left a camera's
+    view. newcomers: (n,) people never seen before, fading.
     """
 
     def __init__(self, topology: Topology, *, learned: bool = True) -> None:
         n = len(topology.cameras)
         self._topology = topology
         self._learned = learned
-        self.edges_s: Doubles = np.asarray(FIRST_EDGE_S * RATIO ** np.arange(BINS))  # where each bin ends
+        self.edges_s: Doubles = np.asarray(FIRST_EDGE_S * RATIO ** np.arange(BINS))
         starts = np.concatenate([[0.0], self.edges_s[:-1]])
         self._widths = self.edges_s - starts
         self._middles = 0.5 * (starts + self.edges_s)

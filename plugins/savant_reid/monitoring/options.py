@@ -10,7 +10,7 @@ import click
 
 from savant_reid.monitoring import logs
 from savant_reid.monitoring.health import STALL_SECONDS
-from savant_reid.option_partners import expect_partner
+from savant_reid.option_groups import as_one, expect_partner
 
 if TYPE_CHECKING:
     from savant_reid.monitoring.watch import MetricsRequest
@@ -18,16 +18,32 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def metrics_options(command: Command) -> Command:
-    """--metrics-port, --metrics-host, --stall-seconds."""
-    port, seconds = click.IntRange(0, 65535), click.FloatRange(0.1, 86_400)
-    for option in (
-        click.option("--stall-seconds", default=STALL_SECONDS, show_default=True, type=seconds, help=_STALL),
-        click.option("--metrics-host", default="127.0.0.1", show_default=True, help="Where they are served."),
-        click.option("--metrics-port", type=port, help="Serve /metrics, /healthz and /readyz; 0: a free port."),
-    ):
-        command = option(command)
-    return command
+def _metrics(metrics_port: int | None, metrics_host: str, stall_seconds: float) -> MetricsRequest | None:
+    """None without a port."""
+    from savant_reid.monitoring.watch import MetricsRequest
+
+    if metrics_port is None:
+        expect_partner("--metrics-port", "--metrics-host", "--stall-seconds")
+        return None
+    return MetricsRequest(metrics_port, metrics_host, stall_seconds)
+
+
+# Reach the command as `metrics`.
+metrics_options = as_one(
+    "metrics",
+    _metrics,
+    click.option(
+        "--metrics-port", type=click.IntRange(0, 65535), help="Serve /metrics, /healthz and /readyz; 0: a free port."
+    ),
+    click.option("--metrics-host", default="127.0.0.1", show_default=True, help="Where they are served."),
+    click.option(
+        "--stall-seconds",
+        default=STALL_SECONDS,
+        show_default=True,
+        type=click.FloatRange(0.1, 86_400),
+        help="Without a batch for so long, /healthz says 503.",
+    ),
+)
 
 
 def log_format_option(command: Command) -> Command:
@@ -42,16 +58,3 @@ def log_format_option(command: Command) -> Command:
         callback=lambda _context, _option, style: logs.configure(logging.getLogger().level, style),
         help="Log as text, or as one JSON object a line.",
     )(command)
-
-
-def metrics_request(port: int | None, host: str, stall_seconds: float) -> MetricsRequest | None:
-    """What the options ask for; None without a port."""
-    from savant_reid.monitoring.watch import MetricsRequest
-
-    if port is None:
-        expect_partner("--metrics-port", "--metrics-host", "--stall-seconds")
-        return None
-    return MetricsRequest(port, host, stall_seconds)
-
-
-_STALL = "Without a batch for so long, /healthz says 503."

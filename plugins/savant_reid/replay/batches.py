@@ -39,6 +39,7 @@ class EmptyFrames:
         self.count = 0
 
     def woven(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The recorded frames, in their order, and the empty ones between them."""
         for camera, gap in self._gaps.before.items():
             self._begin(camera, gap)
         for frame in frames:

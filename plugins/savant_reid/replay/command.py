@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
 from savant_reid.command_errors import plain_errors
+from savant_reid.command_output import progress_bar, score_lines, video_clock
 from savant_reid.interrupts import stop_on_signal
 
 ORDERS = ("auto", "recorded", "time")
@@ -58,7 +59,7 @@ def replay_command(
         from savant_reid.replay.replay import ReplayRequest, replay
 
         stopped = threading.Event()
-        with _bar() as bar, ExitStack() as stack:
+        with progress_bar("replaying", "row") as bar, ExitStack() as stack:
 
             def begin(rows: int) -> None:
                 bar.reset(rows)
@@ -71,22 +72,12 @@ def replay_command(
     _conclude(out, metrics, as_json, time.perf_counter() - started)
 
 
-@contextmanager
-def _bar() -> Iterator[Any]:
-    from tqdm import tqdm
-    from tqdm.contrib.logging import logging_redirect_tqdm
-
-    with logging_redirect_tqdm(), tqdm(desc="replaying", unit="row", disable=None, dynamic_ncols=True) as bar:
-        yield bar
-
-
 def _advance(bar: Any) -> Callable[[int, int], None]:
-    first_ns: list[int] = []
+    show = video_clock(bar)
 
     def advance(rows: int, time_ns: int) -> None:
-        first_ns[:] = first_ns or [time_ns]
         bar.update(rows - bar.n)
-        bar.set_postfix_str(f"{(time_ns - first_ns[0]) * 1e-9:.0f} s of video", refresh=False)
+        show(time_ns)
 
     return advance
 
@@ -102,10 +93,7 @@ def _conclude(out: Path, metrics: dict[str, Any], as_json: bool, seconds: float)
         f"{rows} sightings in {metrics['frames']} frames of {len(metrics['cameras'])} cameras in {seconds:.1f} s "
         f"({rows / max(seconds, 1e-9):.0f} sightings/s), {identities} identities"
     ]
-    scores = metrics.get("scores")
-    if scores:
-        best, alone, live = (scores[k]["IDF1"] for k in ("overall", "single_camera_tracks", "as_said_live"))
-        lines.append(f"IDF1 over all cameras {best:.3f}; said live {live:.3f}; single-camera tracks alone {alone:.3f}")
+    lines += score_lines(metrics)
     for reason, count in metrics["recording"]["refused_rows"].items():
         lines.append(f"refused: {count} rows, {reason.replace('_', ' ')}")
     lines += told_of_refused(metrics)

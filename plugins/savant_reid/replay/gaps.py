@@ -47,7 +47,7 @@ class Gap:
 class _Camera:
     """noted: of each gap four numbers: the frame before and its time, the frame after and its time.
 
-    spent: over steps between frames, how many and how long, for the rate.
+    frames, nanoseconds: steps between frames, how many and how long in all, for the rate.
     """
 
     noted: array[int] = field(default_factory=lambda: array("q"))

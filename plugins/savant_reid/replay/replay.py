@@ -20,7 +20,7 @@ from savant_reid.evaluation.scores import read_truth
 from savant_reid.identity.constraints import Constraints
 from savant_reid.identity.types import Decision
 from savant_reid.pyfuncs import shared
-from savant_reid.records import FrameRecord, Sink
+from savant_reid.records import FrameRecord, Sink, shared_ids
 from savant_reid.replay.batches import EmptyFrames, batched
 from savant_reid.replay.frames import Frame, FrameGatherer
 from savant_reid.replay.ordering import in_order
@@ -144,10 +144,9 @@ class _Replay:
 
     def _count(self, frame: Frame, decisions: Sequence[Decision]) -> None:
         counts = self._counts
-        named = [decision.global_id for decision in decisions if decision.global_id >= 0]
         counts.frames[frame.sightings.camera] += 1
         counts.rows += len(decisions)
-        counts.shared += len(named) - len(set(named))
+        counts.shared += shared_ids(decisions)
         counts.embeddings += int((frame.sightings.embedding_of >= 0).sum())
         counts.person_seconds += len(decisions) / (self._known.gaps.frames_per_second(frame.camera) or 1.0)
 

@@ -25,6 +25,7 @@ class Histogram:
 
 
 def draw_histogram(way: Way) -> Histogram:
+    """What is declared and what was learned of one way, in pixels of the drawing."""
     end = way.axis_seconds
     window = None
     if way.declared is not None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from savant_reid.errors import OutputError
 from savant_reid.report.histogram import HEIGHT_PX as HISTOGRAM_HEIGHT_PX
 from savant_reid.report.histogram import WIDTH_PX as HISTOGRAM_WIDTH_PX
 from savant_reid.report.histogram import draw_histogram
@@ -23,6 +21,7 @@ from savant_reid.report.topology import learned_topology
 from savant_reid.report.transitions import find_transitions
 from savant_reid.report.verdict import speed_sentences, started, tiles, verdict
 from savant_reid.sinks.run_folder import REPORT
+from savant_reid.whole_files import replacing
 
 SHOWN_WALKS = 16
 
@@ -34,16 +33,13 @@ def write_report(run: Path) -> Path:
     """
     page = render(read_run(run))
     path = run / REPORT
-    temporary = path.with_name(path.name + ".tmp")
-    try:
+    with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
     return path
 
 
 def render(data: RunData) -> str:
+    """The page as HTML, whole in itself but for the run folder's videos."""
     environment = Environment(
         loader=PackageLoader("savant_reid.report"),
         autoescape=True,

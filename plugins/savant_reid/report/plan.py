@@ -78,7 +78,6 @@ class Plan:
     spots: list[Spot]
     arrows: list[Arrow]
     to_scale: bool
-    metre_px: float
 
 
 def draw_plan(site: dict[str, Any], colours: dict[str, CameraColour], transitions: list[Transition]) -> Plan:
@@ -108,7 +107,7 @@ def draw_plan(site: dict[str, Any], colours: dict[str, CameraColour], transition
         for name, (x, y, width, depth) in rooms.items()
     ]
     height = round(2 * MARGIN_PX + scale * (high - low), 1)
-    return Plan(height, drawn, list(spots.values()), _arrows(transitions, spots), to_scale, scale)
+    return Plan(height, drawn, list(spots.values()), _arrows(transitions, spots), to_scale)
 
 
 def _arrows(transitions: list[Transition], spots: dict[str, Spot]) -> list[Arrow]:

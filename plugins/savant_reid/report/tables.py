@@ -39,7 +39,10 @@ COLUMNS = {
 
 @dataclass
 class Stage:
-    """Places in percent of the longest stage; inference: the part of it inside a model."""
+    """One bar. ms: for each frame. share: of all stages together. width: percent of the longest stage's.
+
+    inference_width, inference_ms: the part of it inside a model.
+    """
 
     words: str
     ms: float

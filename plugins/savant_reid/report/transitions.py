@@ -59,6 +59,7 @@ def is_outside(seconds: float, window: Window | None) -> bool:
 
 
 def declared_windows(site: dict[str, Any]) -> dict[tuple[str, str], Window]:
+    """Seconds by (from, to), of a site file as it was read; what is none is passed over."""
     found: dict[tuple[str, str], Window] = {}
     entries = site.get("transitions")
     for entry in map(mapping, entries if isinstance(entries, list) else []):
@@ -74,5 +75,6 @@ def declared_windows(site: dict[str, Any]) -> dict[tuple[str, str], Window]:
 
 
 def overlapping_pairs(site: dict[str, Any]) -> set[frozenset[str]]:
+    """Pairs of cameras that the site file says see the same floor."""
     pairs = site.get("overlaps")
     return {frozenset(map(str, pair)) for pair in (pairs if isinstance(pairs, list) else []) if isinstance(pair, list)}

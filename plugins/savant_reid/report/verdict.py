@@ -17,11 +17,13 @@ class Tile(NamedTuple):
 
 
 def verdict(data: RunData, chart: Chart) -> str:
+    """How many people, how right, how quick, what was lost: a sentence each, as far as it is known."""
     sentences = [_people(data, chart), _identity(data, chart), _speed(data), _drops(data)]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
 def tiles(data: RunData, chart: Chart) -> list[Tile]:
+    """The same as figures."""
     found = [
         Tile(str(len(chart.lanes)), "identities" + (f" for {chart.people} people" if chart.people is not None else ""))
     ]
@@ -40,6 +42,7 @@ def tiles(data: RunData, chart: Chart) -> list[Tile]:
 
 
 def speed_sentences(metrics: dict[str, Any]) -> list[str]:
+    """What the run took: time, memory, embeddings."""
     found = {name: number(metrics.get(name)) for name in ("frames", "wall_seconds", "frames_per_second")}
     frames, seconds, per_second = found.values()
     sentences = []

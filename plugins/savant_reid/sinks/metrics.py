@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from savant_reid.errors import OutputError
+from savant_reid.whole_files import replacing
 
 SCHEMA = "savant-reid/metrics/1"
 
 
 def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
     """Writes all or nothing: readers see the old file or the whole new one. NaN and Inf become null."""
-    temporary = path.with_name(path.name + ".tmp")
     text = json.dumps(plain({**metrics, "schema": SCHEMA}), indent=2, ensure_ascii=False, allow_nan=False)
-    try:
+    with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def plain(value: Any) -> Any:

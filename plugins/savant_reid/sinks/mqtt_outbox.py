@@ -15,6 +15,8 @@ _OVERHEAD_BYTES = 200
 
 
 class Waiting(NamedTuple):
+    """kind: one of KINDS. topic: the whole of it, prefix included."""
+
     kind: str
     topic: str
     payload: bytes

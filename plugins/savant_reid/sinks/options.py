@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from savant_reid.option_partners import expect_partner
+from savant_reid.option_groups import as_one, expect_partner
 
 if TYPE_CHECKING:
     from savant_reid.sinks.outputs import Outputs
 
-# What means nothing without them.
-_PARTNERS = {"--savant-zmq": ["--savant-protocol"], "--kafka": ["--kafka-config"], "--mqtt": ["--mqtt-config"]}
+
+def _outputs(
+    zmq: str | None,
+    savant_zmq: str | None,
+    savant_protocol: str | None,
+    kafka: str | None,
+    kafka_config: Path | None,
+    mqtt: str | None,
+    mqtt_config: Path | None,
+) -> Outputs:
+    # Here, as what it imports is not installed everywhere.
+    from savant_reid.sinks.outputs import Outputs
+
+    if savant_zmq is None:
+        expect_partner("--savant-zmq", "--savant-protocol")
+    if kafka is None:
+        expect_partner("--kafka", "--kafka-config")
+    if mqtt is None:
+        expect_partner("--mqtt", "--mqtt-config")
+    return Outputs(
+        zmq=zmq,
+        savant_zmq=savant_zmq,
+        savant_protocol=savant_protocol,
+        kafka=kafka,
+        kafka_config=kafka_config,
+        mqtt=mqtt,
+        mqtt_config=mqtt_config,
+    )
+
+
 _FILE = click.Path(path_type=Path)
-_OPTIONS = (
+# Reach the command as `outputs`.
+output_options = as_one(
+    "outputs",
+    _outputs,
     click.option(
         "--zmq", metavar="ADDRESS", help="Publish metadata as JSON over ZeroMQ: tcp://HOST:PORT or ipc://PATH."
     ),
@@ -34,27 +63,3 @@ _OPTIONS = (
     ),
     click.option("--mqtt-config", type=_FILE, help="YAML: frames too, password file, certificates."),
 )
-_NAMES = ("zmq", "savant_zmq", "savant_protocol", "kafka", "kafka_config", "mqtt", "mqtt_config")
-
-
-def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options that reach the command as one argument, `outputs`: a function that makes the Outputs asked for."""
-
-    @functools.wraps(command)
-    def packed(*args: Any, **options: Any) -> Any:
-        asked = {name: options.pop(name) for name in _NAMES}
-        for partner, names in _PARTNERS.items():
-            if asked[partner.removeprefix("--").replace("-", "_")] is None:
-                expect_partner(partner, *names)
-        return command(*args, outputs=functools.partial(_outputs, asked), **options)
-
-    for option in reversed(_OPTIONS):
-        packed = option(packed)
-    return packed
-
-
-def _outputs(asked: dict[str, Any]) -> Outputs:
-    # Here, as what it imports is not installed everywhere.
-    from savant_reid.sinks.outputs import Outputs
-
-    return Outputs(**asked)

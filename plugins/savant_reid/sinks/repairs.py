@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from savant_reid.errors import OutputError
+from savant_reid.whole_files import replacing
 
 Key = tuple[str, int]
 """(camera, track_id)"""
@@ -137,20 +136,19 @@ class Repairs:
 
 def rewrite_tracks(path: Path, repairs: Repairs) -> None:
     """Streams the file through `repairs` into a new one that then takes its place; the old one stays until then."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with open(path, newline="", encoding="utf-8") as old, open(temporary, "w", newline="", encoding="utf-8") as new:
-            rows = csv.reader(old)
-            writer = csv.writer(new, lineterminator="\n")
-            writer.writerow(next(rows))
-            for _, frame in groupby(rows, key=lambda row: (row[0], row[1])):
-                together = list(frame)
-                for row, global_id in zip(together, _repaired(together, repairs), strict=True):
-                    row[3] = str(global_id)
-                    writer.writerow(row)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path}: the last repairs could not be written: {error.strerror or error}") from error
+    with (
+        replacing(path, "the last repairs could not be written") as temporary,
+        open(path, newline="", encoding="utf-8") as old,
+        open(temporary, "w", newline="", encoding="utf-8") as new,
+    ):
+        rows = csv.reader(old)
+        writer = csv.writer(new, lineterminator="\n")
+        writer.writerow(next(rows))
+        for _, frame in groupby(rows, key=lambda row: (row[0], row[1])):
+            together = list(frame)
+            for row, global_id in zip(together, _repaired(together, repairs), strict=True):
+                row[3] = str(global_id)
+                writer.writerow(row)
 
 
 def _repaired(rows: Sequence[Sequence[str]], repairs: Repairs) -> list[int]:

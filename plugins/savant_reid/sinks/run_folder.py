@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from savant_reid.errors import OutputError
+from savant_reid.whole_files import replacing, temporary_of
 
 FRAMES = "frames.jsonl"
 IDENTITIES = "identities.jsonl"
@@ -65,7 +66,8 @@ def prepare_run_folder(out: Path, force: bool = False, copies: Sequence[Copy] = 
     for path in found:
         _remove(path)
     for copy in missing:
-        _write(out / copy.name, copy.content())
+        with replacing(out / copy.name) as temporary:
+            temporary.write_bytes(copy.content())
 
 
 def check_run_folder(out: Path, force: bool = False) -> None:
@@ -100,8 +102,7 @@ def check_no_files_of_the_user(out: Path, names: Iterable[str] = (SITE, TRUTH)) 
 
 def check_inputs(out: Path, cameras: Iterable[str], inputs: Iterable[Path], copies: Sequence[Copy] = ()) -> None:
     """Raises OutputError where a run of `cameras` would write over or remove one of its own input files."""
-    names = [name for written in _WRITTEN for name in (written, f"{written}.tmp", f"{written}.parts")]
-    names += [overlay_name(camera) for camera in cameras] + [path.name for path in written_files(out)]
+    names = _names() + [overlay_name(camera) for camera in cameras] + [path.name for path in written_files(out)]
     names += [copy.name for copy in copies if not copy.is_original(out)]
     touched = {out.resolve() / name for name in names}
     for path in inputs:
@@ -114,9 +115,17 @@ def check_inputs(out: Path, cameras: Iterable[str], inputs: Iterable[Path], copi
 
 def written_files(out: Path) -> list[Path]:
     """What lies in `out` under the names that a run writes, temporary files of a killed run included."""
-    names = [name for written in _WRITTEN for name in (written, f"{written}.tmp", f"{written}.parts")]
-    found = [out / name for name in names if (out / name).exists() or (out / name).is_symlink()]
+    found = [out / name for name in _names() if (out / name).exists() or (out / name).is_symlink()]
     return found + sorted(out.glob("overlay-*.mp4"))
+
+
+def _names() -> list[str]:
+    """What a run writes under names of its own, and what one that was killed can leave of it."""
+    return [
+        name
+        for written in _WRITTEN
+        for name in (written, temporary_of(Path(written)).name, f"{written}.tmp", f"{written}.parts")
+    ]
 
 
 def _check_writable(out: Path) -> None:
@@ -139,13 +148,3 @@ def _remove(path: Path) -> None:
             path.unlink()
     except OSError as error:
         raise OutputError(f"{path}: cannot be removed: {error.strerror or error}") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, and never through a link onto a file elsewhere."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -86,10 +86,6 @@ class Appearance:
     def leave(self, slots: Int64s) -> None:
         self._free += slots.tolist()
 
-    def look_like(self, person: int) -> int:
-        """The number of the group of people who dress as `person` does, -1 for nobody else."""
-        return int(self._alike[person - 1])
-
     def clean(self, slots: Int64s, modes: Int64s, times_s: Float64s, sharpness: Float64s) -> Float32s:
         """(n, D) what the person alone looks like now, in the eigenbasis; moves the slow noise on to `times_s`."""
         keep = np.exp(-np.maximum(times_s - self._slow_s[slots], 0.0) / SLOW_S).astype(np.float32)[:, None]

@@ -18,7 +18,6 @@ SPEED_PX_PER_S = (50.0, 130.0)
 FASTEST_PX_PER_S = 150.0
 BESIDE, BESIDE_SPREAD = 0.275, 0.075  # between people who walk together, in heights of those nearest to the camera
 SWAY_PX = 3.0
-KNOTS = 6
 
 FRONT, BACK, SIDE = 0, 1, 2
 
@@ -141,7 +140,7 @@ def clipped(boxes: Float64s) -> Float64s:
 class Covering(NamedTuple):
     """Pairs of boxes of one camera that overlap, the first behind the second.
 
-    behind, before: (k,) int64, rows. shared_px: (k,) float64, area. iou: (k,) float64.
+    behind, before: (k,) int64, rows. iou: (k,) float64.
     of_behind, of_before: (k,) float64, the shared part of either box.
     """
 

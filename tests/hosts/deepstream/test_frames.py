@@ -30,13 +30,6 @@ def decide(*decisions):
     return Recorder(lambda frame: frame.write_decisions([d for d in decisions if d.camera == frame.camera]))
 
 
-@pytest.fixture
-def site_file(tmp_path):
-    path = tmp_path / "site.yml"
-    path.write_text("site: shop\ncameras: {door: {}, hall: {}}\nidentity: {capacity: 100}\n")
-    return path
-
-
 def test_sightings_are_the_tracked_people_of_each_camera_by_the_box_that_savant_takes():
     scene, plugin = Scene(), Recorder()
     batch = scene.next([5, 6], [5])

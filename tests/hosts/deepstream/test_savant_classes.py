@@ -22,14 +22,6 @@ GATE = ("savant_reid.pyfuncs.gate", "Gate")
 IDENTIFY = ("savant_reid.pyfuncs.identify", "Identify")
 
 
-@pytest.fixture
-def site_file(tmp_path):
-    path = tmp_path / "site.yml"
-    path.write_text("site: shop\ncameras: {door: {}, hall: {}}\nidentity: {capacity: 100}\n")
-    yield path
-    shared.forget(path)
-
-
 def test_without_savant_the_names_are_our_own_classes():
     assert issubclass(Gate, Plugin)
     assert KeepTensor()(1, model=None, roi=None) == []

@@ -23,14 +23,6 @@ from tests.hosts.deepstream.scene import REID, Recorder, Scene, gather_host
 from tests.identity.scenes import DIMENSION, People
 
 
-@pytest.fixture
-def site_file(tmp_path):
-    path = tmp_path / "site.yml"
-    path.write_text("site: shop\ncameras: {door: {}, hall: {}}\nidentity: {capacity: 100}\n")
-    yield path
-    shared.forget(path)
-
-
 def tracks(plugin, camera):
     return [s.track_ids.tolist() for batch in plugin.seen for s in batch if s.camera == camera]
 

@@ -7,14 +7,12 @@ import logging
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 
 from savant_reid.hosts.deepstream.gather import Gatherer, HostMemory
 from savant_reid.hosts.deepstream.meters import Meters
 from savant_reid.hosts.deepstream.reader import CheckedReader
 from savant_reid.hosts.deepstream.runner import Runner
 from savant_reid.hosts.deepstream.troubles import Troubles
-from savant_reid.pyfuncs import shared
 from savant_reid.pyfuncs.gate import Gate
 from savant_reid.pyfuncs.identify import Identify
 from savant_reid.testing.deepstream_memory import REID, Memory, pyds
@@ -24,14 +22,6 @@ from tests.identity.scenes import People
 STEPS = 64
 # From here on all is read the fast way.
 CHECKED = 16
-
-
-@pytest.fixture
-def site_file(tmp_path):
-    path = tmp_path / "site.yml"
-    path.write_text("site: shop\ncameras: {door: {}, hall: {}}\nidentity: {capacity: 100}\n")
-    yield path
-    shared.forget(path)
 
 
 class Pipeline:

@@ -27,11 +27,12 @@ def serving(
     *,
     user: str = "",
     password: str = "",
+    basic: bool = False,
     port: int = 0,
     mounts: Sequence[str] = ("door",),
 ) -> Iterator[str]:
     """host:port of a server each of whose mounts is this pipeline, for who knows user and password, if there are any.
-    All readers of a mount get the same stream."""
+    All readers of a mount get the same stream. basic: the password is asked for as it is, not as a digest."""
     library, glib = gst.rtsp_server_bindings(), gst.bindings().GLib
     context = glib.MainContext()
     loop = glib.MainLoop.new(context, False)
@@ -43,7 +44,7 @@ def serving(
         factory.set_launch(f"( {launch} )")
         factory.set_shared(True)
         if user:
-            _guard(library, server, factory, user, password)
+            _guard(library, server, factory, user, password, basic)
         server.get_mount_points().add_factory(f"/{mount}", factory)
     listener = server.create_source(None)
     listener.attach(context)
@@ -57,11 +58,14 @@ def serving(
         listener.destroy()
 
 
-def _guard(library: Any, server: Any, factory: Any, user: str, password: str) -> None:
+def _guard(library: Any, server: Any, factory: Any, user: str, password: str, basic: bool) -> None:
     auth, token, permissions = library.RTSPAuth(), library.RTSPToken(), library.RTSPPermissions()
     token.set_string("media.factory.role", "user")
-    auth.set_supported_methods(gst.rtsp_bindings().RTSPAuthMethod.DIGEST)
-    auth.add_digest(user, password, token)
+    if basic:
+        auth.add_basic(library.RTSPAuth.make_basic(user, password), token)
+    else:
+        auth.set_supported_methods(gst.rtsp_bindings().RTSPAuthMethod.DIGEST)
+        auth.add_digest(user, password, token)
     server.set_auth(auth)
     permissions.add_role("user")
     for what in ("access", "construct"):

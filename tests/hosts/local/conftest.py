@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from savant_reid.hosts.local.rtsp_server import RtspServer
-from tests.hosts.local.test_rtsp import HOST, Feed
+from tests.hosts.local.rtsp_feed import HOST, Feed
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import os
 import random
-import socket
 import sys
 import threading
 import time
@@ -23,6 +22,7 @@ from savant_reid.hosts.local.batcher import Batcher
 from savant_reid.hosts.local.retries import Waits
 from savant_reid.hosts.local.rtsp_source import RtspSource
 from tests.hosts.local.camera_process import CameraProcess, age_seconds
+from tests.ports import free_port
 
 STEADY = "steady"
 STEADY_FPS, FLAPPING_FPS = 10, 5
@@ -131,12 +131,6 @@ def held() -> tuple[int, int, float]:
     with open("/proc/self/statm") as file:
         resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
     return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd")), resident
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main(seconds: float) -> None:

@@ -14,7 +14,8 @@ from savant_reid.errors import SourceError
 from savant_reid.hosts.local.batcher import Batcher
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.sources import CameraStats, open_sources
-from tests.hosts.local.videos import ffmpeg, make_video, number_of, until
+from tests.hosts.local.videos import ffmpeg, make_video, number_of
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")

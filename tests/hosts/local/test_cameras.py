@@ -14,7 +14,7 @@ import pytest
 from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.rtsp_source import RtspSource
 from tests.hosts.local.cameras import H264, H265, HOST, MJPEG, Relay, answering, serving
-from tests.hosts.local.videos import until
+from tests.waiting import until
 
 SOUND = "audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay1 pt=0"
 SOUND_FIRST = SOUND.replace("pay1", "pay0")

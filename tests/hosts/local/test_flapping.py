@@ -15,8 +15,9 @@ import pytest
 from savant_reid.hosts.local.batcher import Batcher
 from savant_reid.hosts.local.rtsp_source import RtspSource
 from tests.hosts.local.camera_process import CameraProcess
-from tests.hosts.local.flapping import FLAPPING_FPS, STEADY_FPS, cut, free_port, held, kill_and_restart, measure
-from tests.hosts.local.videos import until
+from tests.hosts.local.flapping import FLAPPING_FPS, STEADY_FPS, cut, held, kill_and_restart, measure
+from tests.ports import free_port
+from tests.waiting import until
 
 HOST = "127.0.0.1"
 

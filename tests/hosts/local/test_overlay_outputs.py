@@ -15,7 +15,8 @@ from savant_reid.hosts.local.rtsp_source import RtspSource
 from savant_reid.hosts.local.sources import CameraStats
 from savant_reid.hosts.local.stopwatch import Stopwatch
 from savant_reid.sinks.run_folder import MOSAIC
-from tests.hosts.local.videos import SECOND_NS, probe, until
+from tests.hosts.local.videos import SECOND_NS, probe
+from tests.waiting import until
 
 
 class Nothing:

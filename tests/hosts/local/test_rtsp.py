@@ -6,7 +6,6 @@ import logging
 import os
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from itertools import repeat
@@ -19,33 +18,12 @@ from savant_reid.hosts.local.frame import Frame
 from savant_reid.hosts.local.rtsp_server import RtspServer
 from savant_reid.hosts.local.rtsp_source import QUEUE_FRAMES, RtspSource
 from savant_reid.hosts.local.sources import open_sources
-from tests.hosts.local.videos import make_video, number_of, picture, probe, until
+from tests.hosts.local.rtsp_feed import HOST, Feed
+from tests.hosts.local.videos import make_video, number_of, probe
+from tests.ports import free_port
+from tests.waiting import until
 
 QUICK_RETRY = lambda: repeat(0.05)  # noqa: E731 - the shape that RtspSource wants
-HOST = "127.0.0.1"
-
-
-class Feed:
-    """Pushes pictures to a server's mount, 30 a second, from a thread, until told to stop."""
-
-    def __init__(self, server: RtspServer, camera: str = "door", size: tuple[int, int] = (160, 96)) -> None:
-        self.server, self.camera, self.size = server, camera, size
-        self.slowest_push_seconds = 0.0
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        number = 0
-        while not self._done.wait(1 / 30):
-            started = time.perf_counter()
-            self.server.push(self.camera, picture(number % 256, self.size))
-            self.slowest_push_seconds = max(self.slowest_push_seconds, time.perf_counter() - started)
-            number += 1
-
-    def stop(self) -> None:
-        self._done.set()
-        self._thread.join(timeout=5)
 
 
 @pytest.fixture
@@ -83,12 +61,6 @@ def frames_of(source: RtspSource, count: int) -> list[Frame]:
 
     until(enough, 15)
     return taken
-
-
-def free_port() -> int:
-    with socket.socket() as probe_socket:
-        probe_socket.bind((HOST, 0))
-        return probe_socket.getsockname()[1]
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])

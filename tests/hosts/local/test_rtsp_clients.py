@@ -17,8 +17,8 @@ from savant_reid.hosts.local import rtsp_clients
 from savant_reid.hosts.local.rtsp_server import RtspServer
 from savant_reid.process_memory import peak_mib
 from tests.hosts.local.rtsp_client import RawClient, figures, read_by_ffmpeg
-from tests.hosts.local.test_rtsp import HOST
-from tests.hosts.local.videos import until
+from tests.hosts.local.rtsp_feed import HOST
+from tests.waiting import until
 
 # Clients that misbehave.
 

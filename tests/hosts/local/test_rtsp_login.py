@@ -17,8 +17,9 @@ from savant_reid.hosts.local import gst
 from savant_reid.hosts.local.rtsp_login import VARIABLE, Login, read_logins
 from savant_reid.hosts.local.rtsp_server import RtspRequest, RtspServer
 from tests.hosts.local.rtsp_client import RawClient, basic, figures
-from tests.hosts.local.test_rtsp import HOST, Feed
-from tests.hosts.local.videos import probe, until
+from tests.hosts.local.rtsp_feed import HOST, Feed
+from tests.hosts.local.videos import probe
+from tests.waiting import until
 
 # Who may watch, and from where.
 

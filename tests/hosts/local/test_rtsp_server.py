@@ -16,8 +16,9 @@ from savant_reid.hosts.local import gst, rtsp_stream
 from savant_reid.hosts.local.rtsp_server import RtspServer
 from savant_reid.hosts.local.rtsp_source import RtspSource
 from tests.hosts.local.rtsp_client import KEY, PLAIN, PPS, SPS, RawClient, figures, read_by_ffmpeg
-from tests.hosts.local.test_rtsp import HOST, Feed
-from tests.hosts.local.videos import picture, probe, until
+from tests.hosts.local.rtsp_feed import HOST, Feed
+from tests.hosts.local.videos import picture, probe
+from tests.waiting import until
 
 BRIEFLY = ("-rtsp_transport", "tcp", "-read_intervals", "%+0.5")
 

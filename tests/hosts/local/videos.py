@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -51,15 +49,6 @@ def probe(path: Path | str, *more: str) -> dict[str, str]:
     command = ["ffprobe", "-v", "error", "-count_frames", "-of", "json", "-show_entries", entries, *more, str(path)]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
     return json.loads(result.stdout)["streams"][0]
-
-
-def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Polls until the condition holds; fails after the deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not reached within {seconds} s")
-        time.sleep(0.01)
 
 
 def read_all(source: Source) -> list:

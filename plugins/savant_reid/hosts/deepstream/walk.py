@@ -25,7 +25,6 @@ USER_METAS = offset(layout.OBJECT_META, "obj_user_meta_list")
 META_TYPE = offset(layout.USER_META, "meta_type")
 USER_DATA = offset(layout.USER_META, "user_meta_data")
 MODEL = offset(layout.TENSOR_META, "unique_id")
-DEVICE_POINTERS = offset(layout.TENSOR_META, "out_buf_ptrs_dev")
 
 
 @dataclass(frozen=True)

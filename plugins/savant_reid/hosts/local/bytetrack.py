@@ -27,6 +27,7 @@ from savant_reid.hosts.local.tracking import (
     assign,
     good_boxes,
     iou,
+    name_tracks,
 )
 
 Bools = NDArray[np.bool_]
@@ -139,7 +140,7 @@ class ByteTrack:
         self._remove_duplicates()
         shown = np.flatnonzero(owner >= 0)
         shown = shown[self._life[owner[shown]] == Life.TRACKED]
-        self._name(owner[shown])
+        name_tracks(self._ids, owner[shown], self._next_id)
         rows = np.flatnonzero(good)[shown]
         output = TrackerOutput(boxes[shown], confidences[shown], self._ids[owner[shown]], rows)
         self._keep(self._life != Life.REMOVED)
@@ -226,11 +227,6 @@ class ByteTrack:
         history = self._seen - self._born
         older = history[tracked[a]] > history[lost[b]]
         self._life[np.where(older, lost[b], tracked[a])] = Life.REMOVED
-
-    def _name(self, tracks: Int64s) -> None:
-        """Ids are given out when a track is shown first, so that they count people rather than doubts."""
-        for track in tracks[self._ids[tracks] == 0]:
-            self._ids[track] = next(self._next_id)
 
     def _keep(self, tracks: Bools) -> None:
         if tracks.all():

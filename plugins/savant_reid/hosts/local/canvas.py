@@ -20,6 +20,7 @@ class ImageCanvas:
         self._line = max(1, round(image.shape[0] / 360))
 
     def box(self, ltwh: tuple[float, float, float, float], colour: Colour, dashed: bool) -> None:
+        """ltwh: pixels. colour: RGB, 0 to 255."""
         left, top, width, height = (round(v) for v in ltwh)
         right, bottom = left + width, top + height
         if not dashed:

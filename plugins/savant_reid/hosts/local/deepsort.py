@@ -25,6 +25,7 @@ from savant_reid.hosts.local.tracking import (
     assign,
     good_boxes,
     iou,
+    name_tracks,
 )
 
 # 95 % of the chi-square distribution with four degrees of freedom: centre x, centre y, aspect ratio, height.
@@ -84,7 +85,7 @@ class DeepSort:
         self._take_in(boxes, looks, owner)
         self._start_tracks(boxes, looks, owner)
         shown = np.flatnonzero(self._hits[owner] >= self._frames_to_confirm)
-        self._name(owner[shown])
+        name_tracks(self._ids, owner[shown], self._next_id)
         output = TrackerOutput(boxes[shown], confidences[shown], self._ids[owner[shown]], rows[shown])
         self._keep((self._hits >= self._frames_to_confirm) | (self._missed == 0))
         return output
@@ -131,11 +132,6 @@ class DeepSort:
         none = np.zeros(len(new), np.int64)
         self._missed, self._unseen = np.append(self._missed, none), np.append(self._unseen, none)
         self._ids = np.append(self._ids, none)
-
-    def _name(self, tracks: Int64s) -> None:
-        """Ids are given out when a track is shown first, so that they count people rather than doubts."""
-        for track in tracks[self._ids[tracks] == 0]:
-            self._ids[track] = next(self._next_id)
 
     def _keep(self, tracks: NDArray[np.bool_]) -> None:
         if tracks.all():

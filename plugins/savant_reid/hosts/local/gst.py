@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import importlib
 import itertools
 import logging
 from dataclasses import dataclass
@@ -80,29 +81,24 @@ def _complain(domain: str, _level: int, text: str, _data: object) -> None:
 @functools.cache
 def rtsp_bindings() -> Any:
     """The module GstRtsp. Raises SavantReidError with the apt command where it is missing."""
-    bindings()
-    try:
-        import gi
-
-        gi.require_version("GstRtsp", "1.0")
-        from gi.repository import GstRtsp
-    except (ImportError, ValueError) as error:
-        raise SavantReidError(_missing(f"GStreamer's RTSP library cannot be loaded ({error})")) from error
-    return GstRtsp
+    return _namespace("GstRtsp", "RTSP library")
 
 
 @functools.cache
 def rtsp_server_bindings() -> Any:
     """The module GstRtspServer. Raises SavantReidError with the apt command where it is missing."""
+    return _namespace("GstRtspServer", "RTSP server")
+
+
+def _namespace(name: str, what: str) -> Any:
     bindings()
     try:
         import gi
 
-        gi.require_version("GstRtspServer", "1.0")
-        from gi.repository import GstRtspServer
+        gi.require_version(name, "1.0")
+        return importlib.import_module(f"gi.repository.{name}")
     except (ImportError, ValueError) as error:
-        raise SavantReidError(_missing(f"GStreamer's RTSP server cannot be loaded ({error})")) from error
-    return GstRtspServer
+        raise SavantReidError(_missing(f"GStreamer's {what} cannot be loaded ({error})")) from error
 
 
 def make(factory: str, **properties: Any) -> Any:
@@ -162,6 +158,7 @@ def _parsed(message: Any) -> Any:
 
 
 def error_cause(message: Any) -> Cause:
+    """Why an error message was sent, as far as a camera's source has to know."""
     error, debug = message.parse_error()
     if "Forbidden (403)" in (debug or ""):  # rtspsrc has no code for it
         return Cause.REFUSED

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +22,10 @@ from savant_reid.hosts.local.overlay_outputs import OverlayOutputs
 from savant_reid.hosts.local.pipeline import Pipeline, load_draw_func
 from savant_reid.hosts.local.rtsp_server import RtspRequest, RtspServer
 from savant_reid.hosts.local.sources import Source
+from savant_reid.identity.types import IdentityEvent
 from savant_reid.interrupts import stop_on_signal
 from savant_reid.monitoring.monitor import Monitor
-from savant_reid.records import FrameRecord, Sink, StreamSink
+from savant_reid.records import FrameRecord, Sink, StreamSink, shared_ids
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +88,6 @@ def run_host(run: HostRun) -> HostResult:
         sink = run.sinks(model)
         stack.callback(sink.close)
         run.monitor.begin(run.sources, pipeline.elements(), [sink, rtsp], pipeline.watch.seconds)
-        counts: Counter[str] = Counter()
-        written: Counter[str] = Counter()
-        times: list[int] = []
         stopped = threading.Event()
 
         def stop() -> None:
@@ -99,39 +97,78 @@ def run_host(run: HostRun) -> HostResult:
         with stop_on_signal(stop, log.warning):
             begin, cpu_begin = time.perf_counter(), time.process_time()
             # Closed on the way out, before the sinks: an error here must not leave its thread waiting for frames.
-            for frames, events in stack.enter_context(closing(pipeline.run(batcher, batcher.stop))):
-                with pipeline.watch.measure("sinks"):
-                    sink.write_events(events)
-                    for frame in frames:
-                        sink.write_frame(FrameRecord(frame.index, frame.sightings(), frame.decisions))
-                    written.update(frame.camera for frame in frames)
-                    _end_sources(run.sources, written, sink)
-                run.monitor.decided(frames)
-                _count(frames, counts)
-                times = [min(times[:1] + [f.time_ns for f in frames]), max(times[1:] + [f.time_ns for f in frames])]
-                if outputs is not None:
-                    outputs.write(frames)
-                run.progress(frames)
-            run.monitor.end()
-            with pipeline.watch.measure("sinks"):
-                sink.close()
-            if outputs is not None:
-                outputs.close()
+            batches = stack.enter_context(closing(pipeline.run(batcher, batcher.stop)))
+            tally = _write_all(run, pipeline, batches, sink, outputs)
             wall, cpu = time.perf_counter() - begin, time.process_time() - cpu_begin
-        stages = {"decode": {"seconds": batcher.decode_wait_seconds}, **pipeline.stage_seconds()}
         return HostResult(
             wall_seconds=wall,
             cpu_seconds=cpu,
-            video_seconds=(times[1] - times[0]) * 1e-9 if times else 0.0,
-            frames=counts["frames"],
-            people_frames=counts["people"],
-            shared_ids_in_frame=counts["shared"],
-            stages=stages,
+            video_seconds=tally.video_seconds,
+            frames=tally.frames.total(),
+            people_frames=tally.people,
+            shared_ids_in_frame=tally.shared_ids,
+            stages={"decode": {"seconds": batcher.decode_wait_seconds}, **pipeline.stage_seconds()},
             cameras={source.camera: _camera(source) for source in run.sources},
             embedding_model=model,
             stopped=stopped.is_set(),
             rtsp=rtsp.metrics() if rtsp is not None else None,
         )
+
+
+class _Tally:
+    """What has been written.
+
+    frames: by camera. people: rows of all frames. shared_ids: see records.shared_ids.
+    """
+
+    def __init__(self) -> None:
+        self.frames: Counter[str] = Counter()
+        self.people = 0
+        self.shared_ids = 0
+        self._span_ns: tuple[int, int] | None = None
+
+    def add(self, frames: Sequence[Frame]) -> None:
+        """Finished frames of any cameras."""
+        for frame in frames:
+            self.frames[frame.camera] += 1
+            self.people += len(frame.track_ids)
+            self.shared_ids += shared_ids(frame.decisions)
+            first_ns, last_ns = self._span_ns or (frame.time_ns, frame.time_ns)
+            self._span_ns = min(first_ns, frame.time_ns), max(last_ns, frame.time_ns)
+
+    @property
+    def video_seconds(self) -> float:
+        """From the first frame to the last."""
+        first_ns, last_ns = self._span_ns or (0, 0)
+        return (last_ns - first_ns) * 1e-9
+
+
+def _write_all(
+    run: HostRun,
+    pipeline: Pipeline,
+    batches: Iterable[tuple[list[Frame], list[IdentityEvent]]],
+    sink: Sink,
+    outputs: OverlayOutputs | None,
+) -> _Tally:
+    """Everything that comes goes to the sinks and the overlays, which are closed when nothing comes any more."""
+    tally = _Tally()
+    for frames, events in batches:
+        with pipeline.watch.measure("sinks"):
+            sink.write_events(events)
+            for frame in frames:
+                sink.write_frame(FrameRecord(frame.index, frame.sightings(), frame.decisions))
+            tally.add(frames)
+            _end_sources(run.sources, tally.frames, sink)
+        run.monitor.decided(frames)
+        if outputs is not None:
+            outputs.write(frames)
+        run.progress(frames)
+    run.monitor.end()
+    with pipeline.watch.measure("sinks"):
+        sink.close()
+    if outputs is not None:
+        outputs.close()
+    return tally
 
 
 def _batcher(run: HostRun) -> Batcher:
@@ -171,14 +208,6 @@ def _end_sources(sources: Sequence[Source], written: Mapping[str, int], sink: Si
         for source in sources:
             if source.ended and written[source.camera] == source.stats.frames:
                 sink.end_source(source.camera)
-
-
-def _count(frames: Sequence[Frame], counts: Counter[str]) -> None:
-    for frame in frames:
-        named = [decision.global_id for decision in frame.decisions if decision.global_id >= 0]
-        counts["frames"] += 1
-        counts["people"] += len(frame.track_ids)
-        counts["shared"] += len(named) - len(set(named))
 
 
 def _camera(source: Source) -> dict[str, Any]:

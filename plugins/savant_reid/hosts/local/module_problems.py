@@ -25,12 +25,14 @@ class Problems:
         self.ignored: list[str] = []
 
     def add(self, path: KeyPath, text: str) -> None:
+        """The value at that key is wrong: `text` says what was expected and found."""
         self._add(path, text, self.origin(path))
 
     def _add(self, path: KeyPath, text: str, origin: KeyPath) -> None:
         self._messages.append(self._lines.message(path, text, self._overrides, origin))
 
     def add_unknown(self, path: KeyPath, known: Iterable[str], note: str = "") -> None:
+        """The last part of the path is no key; known: those that would be one there."""
         known = sorted(known)
         near = difflib.get_close_matches(str(path[-1]), known, n=1)
         listed = f"known here: {', '.join(known)}" if len(known) <= MOST_LISTED else ""
@@ -40,6 +42,7 @@ class Problems:
         self._add(path, "; ".join(filter(None, ("unknown key", note, hint))), origin)
 
     def add_validation(self, prefix: KeyPath, error: ValidationError) -> None:
+        """All that a schema found; prefix: where what it checked stands in the file."""
         for detail in error.errors(include_url=False):
             # tags of unions stand in angle brackets (module_schema)
             path = (*prefix, *(part for part in detail["loc"] if not str(part).startswith("<")))
@@ -68,6 +71,7 @@ class Problems:
                 self.collect_ignored(here, value)
 
     def raise_if_any(self) -> None:
+        """Raises ConfigError, a line for each."""
         if self._messages:
             raise ConfigError("\n".join(self._messages))
 

@@ -42,8 +42,7 @@ class RtspSource:
     """Frames of an RTSP camera, stamped on arrival; the oldest are dropped (`late`) when nobody takes them.
 
     A thread reads and reconnects. Times rise whatever the camera's own time stamps do. The epoch grows with every
-    reconnect and change of resolution.
-    Never raises after its construction. User and password appear in no message.
+    reconnect and change of resolution. Never raises after its construction. User and password appear in no message.
     """
 
     live = True

@@ -22,11 +22,10 @@ class CameraStats:
 
     frames: taken by the consumer. drops: by reason; `late` is a live frame the consumer had no time for, `no_keyframe`
     one that came before a connection's first keyframe, `truncated` a file that ended before its end (counted once, its
-    missing frames are not known). decode_errors: damaged pictures,
-    and streams that broke in the middle. reconnects: streams that came back. connection_errors: attempts that failed
-    and streams that broke. packets_lost: of RTP, that did not come in time. stream_jumps: times that the camera's own
-    time stamps leapt or went back. fps: as the stream says, else as measured; 0 while neither gives a rate that can be
-    one.
+    missing frames are not known). decode_errors: damaged pictures, and streams that broke in the middle. reconnects:
+    streams that came back. connection_errors: attempts that failed and streams that broke. packets_lost: of RTP, that
+    did not come in time. stream_jumps: times that the camera's own time stamps leapt or went back. width, height: in
+    pixels. fps: as the stream says, else as measured; 0 while neither gives a rate that can be one.
     """
 
     frames: int = 0

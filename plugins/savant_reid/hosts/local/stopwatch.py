@@ -20,6 +20,7 @@ class Stopwatch:
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
+        """Adds the time inside to that stage."""
         begin, cpu_begin = time.perf_counter(), time.thread_time()
         try:
             yield

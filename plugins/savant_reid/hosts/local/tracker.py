@@ -21,8 +21,8 @@ class CameraTrackers:
     """The stage after the detector: detections in, tracked people out, for all cameras.
 
     frame_rates: of the cameras whose rate is known. look: for trackers that go by embeddings; the frames keep what it
-    found. Track ids count up per camera and go on counting in a new epoch, so that camera and track id
-    name a track for the whole run.
+    found. Track ids count up per camera and go on counting in a new epoch, so that camera and track id name a track for
+    the whole run.
     """
 
     def __init__(

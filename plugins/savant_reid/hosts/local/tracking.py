@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -87,3 +88,12 @@ def assign(costs: Float64s, limit: float) -> tuple[Int64s, Int64s]:
     rows, columns = linear_sum_assignment(gain)
     good = gain[rows, columns] < 0
     return rows[good], columns[good]
+
+
+def name_tracks(ids: Int64s, shown: Int64s, new_ids: Iterator[int]) -> None:
+    """Give tracks their ids when they are shown first, so that ids count people rather than doubts.
+
+    ids: (tracks,) int64, 0 for none yet; changed. shown: which tracks are shown now. new_ids: where ids come from.
+    """
+    for track in shown[ids[shown] == 0]:
+        ids[track] = next(new_ids)
