@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from savant_reid.evaluation.live import read_frames
 from savant_reid.evaluation.scores import evaluate
 from savant_reid.evaluation.tracks import Tracks, read_tracks
-from savant_reid.identity.types import EventKind, State
+from savant_reid.identity.types import State
 from savant_reid.sinks.run_folder import FRAMES, TRACKS
 
 if TYPE_CHECKING:
@@ -43,12 +43,11 @@ def identity_metrics(
     resolver: Resolver, embeddings: int, person_seconds: float, shared_ids_in_frame: int
 ) -> dict[str, Any]:
     """The key `identity` of metrics.json. embeddings: made by the model. person_seconds: people on screen, summed."""
-    counts = resolver.counts
     return {
         "identities": resolver.identities,
         "enrolled": {name: global_id for global_id, name in resolver.enrolled.items()},
-        "events": {kind: counts[kind] for kind in sorted(kind.value for kind in EventKind) if counts[kind]},
-        "decisions": {state.value: counts[f"decisions_{state.value}"] for state in State},
+        "events": dict(sorted(resolver.counts.items())),
+        "decisions": {state.value: resolver.decisions[state.value] for state in State},
         "embeddings": embeddings,
         "accepted_embeddings": resolver.accepted,
         "embeddings_per_person_second": embeddings / person_seconds if person_seconds else 0.0,

@@ -123,7 +123,7 @@ def test_a_full_disk_ends_the_writing(tmp_path):
     # A thread that can be left alone: a writer that waits for ever would hold up all tests.
     thread = threading.Thread(target=write, daemon=True)
     thread.start()
-    thread.join(30)
+    thread.join(120)
     assert told
     assert told[0].startswith(f"{path}: ")
     assert not path.is_symlink()

@@ -65,7 +65,7 @@ class Base:
         self.due = Due(self.live, self.holders, tuning)
         self.twins = Twins(self.live)
         self.review = Review(self.clock)
-        self.voice = Voice(self.live, self.ledger, topology)
+        self.voice = Voice(self.live, topology)
         self.hands = Hands(constraints, topology, self.ledger.aliases)
         self.learned = learned and learned.for_cameras(topology.cameras)
         self.embeddings = Embeddings()

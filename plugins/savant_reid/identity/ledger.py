@@ -13,8 +13,7 @@ from savant_reid.identity.visits import Visit
 
 
 class Ledger:
-    """Events in order; `counts` by kind of event, and of decisions by `decisions_STATE`, as both may be `confirmed`;
-    `aliases`: what merged ids have become."""
+    """Events in order, and how many of each kind (`counts`); `aliases`: what merged ids have become."""
 
     def __init__(self, topology: Topology, clock: SiteClock) -> None:
         self.clock = clock

@@ -263,8 +263,13 @@ class Resolver:
 
     @property
     def counts(self) -> Counter[str]:
-        """Events by kind and decisions by state, since the start."""
+        """Events by kind, since the start."""
         return self._base.ledger.counts
+
+    @property
+    def decisions(self) -> Counter[str]:
+        """Decisions by state, since the start."""
+        return self._base.voice.counts
 
     @property
     def refused(self) -> Counter[str]:

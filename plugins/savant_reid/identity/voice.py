@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from savant_reid.identity.gallery import Gallery
-from savant_reid.identity.ledger import Ledger
 from savant_reid.identity.live import UNSAID, LiveTracks, Seen
 from savant_reid.identity.topology import Topology
 from savant_reid.identity.tracklet import Tracklet
@@ -15,10 +16,11 @@ STATES = list(State)
 
 
 class Voice:
-    """Puts what tracklets know of themselves into decisions, and counts these in the ledger by state."""
+    """Puts what tracklets know of themselves into decisions; counts: of these, by state."""
 
-    def __init__(self, live: LiveTracks, ledger: Ledger, topology: Topology) -> None:
-        self._live, self._ledger, self._topology = live, ledger, topology
+    def __init__(self, live: LiveTracks, topology: Topology) -> None:
+        self._live, self._topology = live, topology
+        self.counts: Counter[str] = Counter()
 
     def of(self, seen: Seen, gallery: Gallery | None) -> list[Decision]:
         """One decision per row of the batch. gallery: None before the first embedding."""
@@ -39,7 +41,7 @@ class Voice:
         counts = np.bincount(live.state[real], minlength=len(STATES))
         counts[STATES.index(State.PROVISIONAL)] += len(nobody)
         for state, count in zip(STATES, counts.tolist(), strict=True):
-            self._ledger.counts[f"decisions_{state.value}"] += count
+            self.counts[state.value] += count
         return decisions
 
     def _say(self, tracklet: Tracklet, gallery: Gallery | None) -> Decision:

@@ -86,7 +86,7 @@ class Identify(Plugin):
                 "swaps_cut": resolver.cuts,
                 "turned_away": resolver.turned_away,
                 "clock_jumps": resolver.clock_jumps,
-                **{name: resolver.counts[name] for name in (f"decisions_{state.value}" for state in State)},
+                **{f"decisions_{state.value}": resolver.decisions[state.value] for state in State},
                 **{f"refused_{reason}": resolver.refused[reason] for reason in REFUSALS},
                 **resolver.calibration(),
             }
