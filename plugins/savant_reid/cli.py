@@ -15,7 +15,7 @@ from savant_reid import __version__
 from savant_reid.bench.command import bench_command
 from savant_reid.calibration.command import calibrate_command
 from savant_reid.command_errors import plain_errors
-from savant_reid.command_output import progress_bar, score_lines, video_clock
+from savant_reid.command_output import progress_bar, score_lines, told_of_refused, video_clock
 from savant_reid.errors import SavantReidError
 from savant_reid.evaluation.command import evaluate_command
 from savant_reid.gallery.decisions_command import gallery_command
@@ -190,8 +190,6 @@ def _key_value(text: str) -> tuple[str, str]:
 
 def _conclude(out: Path, metrics: dict[str, Any], as_json: bool) -> None:
     """The answer in a few lines on standard error, or all of it as JSON on standard output."""
-    from savant_reid.run_results import told_of_refused
-
     if as_json:
         click.echo(json.dumps(metrics))
     lines = [

@@ -26,17 +26,9 @@ def score_run(truth: Tracks, out: Path) -> dict[str, Any]:
         "single_camera_tracks": alone.overall.to_json(),
         "as_said_live": evaluate(truth, live, per_camera=False).overall.to_json(),
         "cameras": {name: score.to_json() for name, score in repaired.cameras.items()},
+        "cameras_only_in_truth": list(repaired.only_in_truth),
+        "cameras_only_in_result": list(repaired.only_in_result),
     }
-
-
-def told_of_refused(metrics: dict[str, Any]) -> list[str]:
-    """A line for each reason why embeddings were refused; poor crops are everyday and left out."""
-    refused: dict[str, int] = metrics["identity"]["refused_embeddings"]
-    return [
-        f"refused: {count} embeddings, {reason.replace('_', ' ')}"
-        for reason, count in refused.items()
-        if count and reason != "poor_crop"
-    ]
 
 
 def identity_metrics(

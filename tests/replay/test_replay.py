@@ -350,7 +350,12 @@ def test_force_and_truth_and_json(tmp_path, site):
     refused = CliRunner().invoke(main, command)
     assert refused.exit_code == 1
     assert "holds a run already" in refused.output
-    assert CliRunner().invoke(main, [*command, "--force"]).exit_code == 0
+    truth.write_text(truth.read_text().replace("door,", "cellar,"))
+    again = CliRunner().invoke(main, [*command, "--force"])
+    assert again.exit_code == 0
+    assert "not in the result, all missed: cellar" in again.stderr
+    assert "not in the truth, all false positives: door" in again.stderr
+    assert json.loads(again.stdout)["scores"]["cameras_only_in_truth"] == ["cellar"]
 
 
 def test_unknown_cameras_are_named_before_anything_is_written(tmp_path):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from savant_reid.command_errors import plain_errors
+from savant_reid.command_output import camera_lines
 
 if TYPE_CHECKING:
     from savant_reid.evaluation.scores import Json, Score, Scores
@@ -63,13 +64,7 @@ def as_table(scores: Scores, tracks_alone: Score) -> str:
     table.append(f"identities: {overall.truth_identities} in the truth, {found}")
     if overall.shared_ids:
         table.append(f"rows that share an identity inside a frame: {overall.shared_ids}")
-    for names, meaning in (
-        (scores.only_in_truth, "not in the result, all missed"),
-        (scores.only_in_result, "not in the truth, all false positives"),
-    ):
-        if names:
-            table.append(f"{meaning}: {', '.join(names)}")
-    return "\n".join(table)
+    return "\n".join(table + camera_lines(scores.only_in_truth, scores.only_in_result))
 
 
 def _cell(value: object) -> str:

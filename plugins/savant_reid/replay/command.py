@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from savant_reid.command_errors import plain_errors
-from savant_reid.command_output import progress_bar, score_lines, video_clock
+from savant_reid.command_output import progress_bar, score_lines, told_of_refused, video_clock
 from savant_reid.interrupts import stop_on_signal
 
 ORDERS = ("auto", "recorded", "time")
@@ -84,8 +84,6 @@ def _advance(bar: Any) -> Callable[[int, int], None]:
 
 def _conclude(out: Path, metrics: dict[str, Any], as_json: bool, seconds: float) -> None:
     """The answer in a few lines on standard error, timings too: the files know none."""
-    from savant_reid.run_results import told_of_refused
-
     if as_json:
         click.echo(json.dumps(metrics))
     rows, identities = metrics["people_frames"], metrics["identity"]["identities"]
