@@ -228,3 +228,12 @@ def test_a_swap_with_somebody_who_is_lost_at_once_is_put_right():
     said, _, core = played([one, replace(two, end_s=9.0, x1=530 - 9 * 33.75)], 2, 16)
     assert core.cuts == 1
     assert said[-1][2] == said[60][1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_track_that_goes_over_to_somebody_who_is_seen_less_well_is_cut(seed):
+    """Crops of the smaller one are all poorer than those there are already; two of them must be kept to tell."""
+    *before, small = taking_over()
+    said, _, core = played([*before, replace(small, height=95.0)], seed, 30)
+    assert core.cuts == 1
+    assert said[-1][1] == said[50][5] != said[100][1]
