@@ -70,6 +70,16 @@ def test_the_poorest_crop_makes_room_and_the_order_of_time_stays():
     assert crops.vectors[row].tolist() == [[1, 0], [1, 0], [0, 1]]
 
 
+def test_the_latest_crop_may_be_kept_however_poor():
+    crops = Crops(2, 3)
+    changing, sure = (filled(crops, *(([1, 0], 0.5 + 0.1 * at, at) for at in range(3))) for _ in range(2))
+    for at in (3, 4, 5):
+        rows, looks = np.array([changing, sure]), np.array([[0, 1]] * 2, np.float32)
+        crops.add(rows, looks, np.full(2, 0.1, np.float32), np.full(2, at), np.array([True, False]))
+    assert times(crops, changing) == [2, 4, 5]
+    assert times(crops, sure) == [1, 2, 5]
+
+
 def test_only_the_crops_of_a_time_are_asked_for():
     crops = Crops(2, 4)
     row = filled(crops, ([1, 0], 0.25, 10), ([0, 1], 0.5, 20), ([-1, 0], 0.75, 30))

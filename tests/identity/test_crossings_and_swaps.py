@@ -44,12 +44,24 @@ class Watch:
 
 def test_a_crossing_lasts_from_the_first_to_the_last_overlap():
     watch = Watch()
+    watch.see(-S, a=100, b=200)
     for at, left in enumerate([200, 145, 120, 110, 150, 300]):  # 15, 40, 50 and 10 of 60 pixels in common
         watch.see(at * S // 10, a=100, b=left)
     [crossing] = watch.crossings
-    assert (crossing.start_ns, crossing.last_ns, crossing.middle_ns) == (S // 5, 3 * S // 10, S // 4)
+    assert (crossing.start_ns, crossing.last_ns, crossing.exchanged_ns) == (S // 5, 3 * S // 10, S // 4)
+    assert not crossing.is_birth
     assert (crossing.a, crossing.b) == (watch.of("a"), watch.of("b"))
     assert watch.crossings.involved() == {watch.of("a"), watch.of("b")}
+
+
+def test_where_a_track_begins_the_other_may_have_gone_over_to_somebody_a_moment_before():
+    watch = Watch()
+    watch.see(0, a=100)
+    watch.see(S, a=100, b=110)
+    watch.see(2 * S, a=100, b=110)
+    [crossing] = watch.crossings
+    assert crossing.is_birth
+    assert crossing.exchanged_ns == S - APART_NS
 
 
 def test_it_is_over_when_they_have_been_apart_and_both_are_looked_at_once_more():
@@ -228,3 +240,57 @@ def test_a_swap_with_somebody_who_is_lost_at_once_is_put_right():
     said, _, core = played([one, replace(two, end_s=9.0, x1=530 - 9 * 33.75)], 2, 16)
     assert core.cuts == 1
     assert said[-1][2] == said[60][1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_track_that_goes_over_to_somebody_who_is_seen_less_well_is_cut(seed):
+    """Crops of the smaller one are all poorer than those there are already; two of them must be kept to tell."""
+    *before, small = taking_over()
+    said, _, core = played([*before, replace(small, height=95.0)], seed, 30)
+    assert core.cuts == 1
+    assert said[-1][1] == said[50][5] != said[100][1]
+
+
+def taken_away(until_s: float, back_s: float | None = None, from_s: float = 7.7) -> list[Walker]:
+    """Person 1, who was here before, comes back at from_s, and this young track goes over to person 2, who comes out
+    from behind; person 1 goes on on a new one. Person 2 is seen until a moment, and once more from back_s on."""
+    return [
+        Walker(1, 0, 4, 20, 150, ((0, 7),)),
+        Walker(1, from_s, 8, 290 - 33.75 * (8 - from_s), 290, ((0, 1),)),
+        Walker(1, 8.2, 18, 297, 560, ((0, 2),), 10.0),
+        Walker(2, 8, until_s, 285, 285 - 33.75 * (until_s - 8), ((0, 1),)),
+        *([Walker(2, back_s, 18, 180, 20, ((0, 1),))] if back_s else []),
+    ]
+
+
+@pytest.mark.parametrize(("from_s", "until_s"), [(7.0, 8.9), (7.7, 8.9), (7.7, 16)])
+@pytest.mark.parametrize("seed", range(6))
+def test_whose_track_is_taken_away_goes_on_on_the_one_that_begins_there(seed, from_s, until_s):
+    """Else they would be two identities of one person, seen at once."""
+    said, _, core = played(taken_away(until_s, from_s=from_s), seed, 18)
+    assert {answers[2] for answers in said[110:]} == {said[30][7]}
+    assert core.identities <= 2
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_who_took_a_track_away_and_was_lost_at_once_is_somebody_new_when_seen_again(seed):
+    said, _, _ = played(taken_away(8.5, back_s=11.5), seed, 18)
+    assert {answers[2] for answers in said[110:]} == {said[30][7]}
+    assert said[-1][1] not in (said[30][7], -1)
+
+
+def test_a_track_taken_away_changes_hands_when_it_was_taken():
+    said, events, core = played(taken_away(16), 0, 15)
+    assert core.cuts == 1
+    [split] = [e for e in events if e.kind is EventKind.SPLIT]
+    assert (split.track_id, split.global_id, split.other_id) == (1, said[30][7], said[-1][1])
+    assert split.since_ns == 82 * S // 10 - APART_NS
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_second_box_on_somebody_takes_nobody_s_track_away(seed):
+    walker = Walker(1, 0, 16, 20, 560, ((0, 1),), 10.0)
+    double = Walker(1, 8, 11, 290, 391.25, ((0, 2),))
+    said, _, core = played([walker, double], seed, 16)
+    assert core.cuts == 0
+    assert said[-1][1] == said[60][1]

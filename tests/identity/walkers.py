@@ -15,8 +15,9 @@ WIDTH_PX, HEIGHT_PX = 60.0, 180.0
 
 @dataclass(frozen=True)
 class Walker:
-    """A person who walks from left edge x0 to x1 (pixels) between two moments; depth: pixels that the feet are lower.
+    """A person who walks from left edge x0 to x1 (pixels) between two moments.
 
+    depth: pixels that the feet are lower; height: of the box, pixels.
     tracks: (since_s, track id), in order of time.
     """
 
@@ -27,13 +28,14 @@ class Walker:
     x1: float
     tracks: tuple[tuple[float, int], ...]
     depth: float = 0.0
+    height: float = HEIGHT_PX
 
     def here(self, at_s: float) -> bool:
         return self.start_s <= at_s < self.end_s
 
     def box(self, at_s: float) -> list[float]:
         done = (at_s - self.start_s) / (self.end_s - self.start_s)
-        return [self.x0 + done * (self.x1 - self.x0), 60.0 + self.depth, WIDTH_PX, HEIGHT_PX]
+        return [self.x0 + done * (self.x1 - self.x0), 60.0 + self.depth, WIDTH_PX, self.height]
 
     def track_id(self, at_s: float) -> int:
         return [track_id for since_s, track_id in self.tracks if since_s <= at_s][-1]

@@ -42,11 +42,14 @@ class Crops:
         self.vectors[row] = 0.0  # nothing of a person stays behind
         self._free.append(row)
 
-    def add(self, rows: Rows, vectors: Floats, quality: Floats, at_ns: Rows) -> None:
-        """rows: (b,) distinct; vectors: (b, D) unit length; quality: (b,) above 0; at_ns: (b,)."""
+    def add(
+        self, rows: Rows, vectors: Floats, quality: Floats, at_ns: Rows, keep_latest: NDArray[np.bool_] | None = None
+    ) -> None:
+        """rows: (b,) distinct; vectors: (b, D) unit length; quality: (b,) above 0; at_ns: (b,). keep_latest: (b,)
+        whose latest crop stays, however poor."""
         full = self.count[rows] == self.per
         if full.any():
-            self._drop_poorest(rows[full])
+            self._drop_poorest(rows[full], None if keep_latest is None else keep_latest[full])
         at = self.count[rows]
         self.vectors[rows, at], self.quality[rows, at], self.times_ns[rows, at] = vectors, quality, at_ns
         self.count[rows] = at + 1
@@ -103,8 +106,11 @@ class Crops:
             )
         self.count[source] = n - len(later)
 
-    def _drop_poorest(self, rows: Rows) -> None:
-        poorest = self.quality[rows].argmin(axis=1)
+    def _drop_poorest(self, rows: Rows, keep_latest: NDArray[np.bool_] | None) -> None:
+        quality = self.quality[rows]
+        if keep_latest is not None:
+            quality[keep_latest, -1] = np.inf
+        poorest = quality.argmin(axis=1)
         places = np.arange(self.per - 1)
         order = places + (places >= poorest[:, None])
         for table in (self.vectors, self.quality, self.times_ns):

@@ -38,8 +38,8 @@ Together = tuple[Tracklet, Tracklet, int]
 class Crossing:
     """Two tracklets, the earlier one first, whose boxes lay over one another from start_ns to last_ns, site time.
 
-    lain_ns: for how long, crossings before this one included as far as they are remembered. judged: what there was to
-    go by when it was last judged.
+    lain_ns: for how long, crossings before this one included as far as they are remembered. said: identity of the
+    earlier one when it began, 0 for none. judged: what there was to go by when it was last judged.
     """
 
     a: Tracklet
@@ -47,6 +47,7 @@ class Crossing:
     start_ns: int
     last_ns: int
     lain_ns: int
+    said: int
     judged: tuple[int, ...] = ()
 
     @property
@@ -55,8 +56,19 @@ class Crossing:
         return self.a.serial, self.b.serial
 
     @property
-    def middle_ns(self) -> int:
-        return (self.start_ns + self.last_ns) // 2
+    def is_birth(self) -> bool:
+        """The later track began with it; up to APART_NS before, the other may have gone over to somebody else."""
+        return self.b.first_ns > self.start_ns - APART_NS
+
+    @property
+    def is_answered(self) -> bool:
+        """Whose track it was is somebody else by now: the identity is free for who goes on on the new one."""
+        return self.is_birth and self.said not in (0, self.a.global_id)
+
+    @property
+    def exchanged_ns(self) -> int:
+        """When the two were exchanged, if they were."""
+        return self.start_ns - APART_NS if self.is_birth else (self.start_ns + self.last_ns) // 2
 
 
 def close_together(live: LiveTracks, seen: Seen, overlaps: Overlaps) -> list[Together]:
@@ -96,7 +108,7 @@ class Crossings:
                 if serials in self._over:
                     self.close(self._over[serials])
                 last_ns, lain_ns = self._past.pop(serials, (now_ns, 0))
-                crossing = self._going[serials] = Crossing(a, b, now_ns, last_ns, lain_ns)
+                crossing = self._going[serials] = Crossing(a, b, now_ns, last_ns, lain_ns, a.global_id)
             crossing.lain_ns += min(now_ns - crossing.last_ns, GAP_NS)
             crossing.last_ns = now_ns
 

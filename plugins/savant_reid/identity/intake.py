@@ -137,10 +137,12 @@ class Intake:
         for tracklet in tracklets:
             if tracklet.row < 0:
                 tracklet.row = self._crops.take_row()
-        self._crops.add(np.array([t.row for t in tracklets], np.int64), vectors, quality, at_ns)
+        rows, strangers = np.array([(t.row, t.strangers) for t in tracklets], np.int64).T
+        # Where somebody else seems to have taken over, two crops of them must be there to be compared.
+        self._crops.add(rows, vectors, quality, at_ns, strangers > 1)
         self.look_again(tracklets)
         # After a crossing the next look is wanted soon as well.
-        asked_for = (self._live.hungry_ns[slots] == 0) | np.array([t.strangers > 0 for t in tracklets])
+        asked_for = (self._live.hungry_ns[slots] == 0) | (strangers > 0)
         waits_ns = np.where(asked_for, LOOKS_EVERY_NS, self._waits_ns.take(crops, mode="clip"))
         self._live.hungry_ns[slots] = at_ns + waits_ns
         for tracklet in tracklets:

@@ -1,7 +1,8 @@
 """A track that went on with another person is found out by its looks, and put right.
 
-Two cases: two tracks that crossed and exchanged their persons (both sides are compared), and a track that went over to
-somebody who had none (its crops are strangers to what they were before).
+Three cases: two tracks that crossed and exchanged their persons (both sides are compared); a track that went over to
+somebody else while its person went on on a new one that begins there (the same, but the new one has no crops from
+before); and a track that went over to somebody who had none (its crops are strangers to what they were before).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from savant_reid.identity.breaks import AFTER, BEFORE, most_different
 from savant_reid.identity.crops import Crops
-from savant_reid.identity.crossings import ENOUGH_CROPS, SWAP_ODDS, WAIT_NS, Crossing, Crossings
+from savant_reid.identity.crossings import APART_NS, ENOUGH_CROPS, SWAP_ODDS, WAIT_NS, Crossing, Crossings
 from savant_reid.identity.metric import Metric
 from savant_reid.identity.score_model import ScoreModel
 from savant_reid.identity.tracklet import Tracklet
@@ -67,8 +68,8 @@ class SwapFinder:
                 crossing.judged = ()  # crops are no longer where they were
             elif verdict is not None:
                 self._crossings.close(crossing)
-                if verdict > 0.0:
-                    found.append(Swap(crossing.a, crossing.b, crossing.middle_ns))
+                if verdict > 0.0 and not crossing.is_answered:
+                    found.append(Swap(crossing.a, crossing.b, crossing.exchanged_ns))
                     exchanged |= {crossing.a, crossing.b}
         return found
 
@@ -83,15 +84,18 @@ class SwapFinder:
         """Log-odds that the two of each were exchanged, or None while it is too early to say."""
         if not crossings:
             return []
-        table = np.array([(c.a.row, c.b.row, c.a.lost, c.b.lost, c.start_ns, c.last_ns) for c in crossings], np.int64)
+        columns = [(c.a.row, c.b.row, c.a.lost, c.b.lost, c.start_ns, c.last_ns, c.b.first_ns) for c in crossings]
+        table = np.array(columns, np.int64)
         rows, gone, start_ns, last_ns = table[:, :2], table[:, 2:4] > 0, table[:, 4], table[:, 5]
-        earlier = self._crops.between(rows, 0, start_ns[:, None])
+        is_birth = table[:, 6] > start_ns - APART_NS  # as Crossing.is_birth
+        earlier = self._crops.between(rows, 0, (start_ns - APART_NS * is_birth)[:, None])
         later = self._crops.between(rows, last_ns[:, None], FAR_FUTURE_NS)
         crops = np.count_nonzero(later, axis=2)
         waited = (now_ns - last_ns > WAIT_NS)[:, None]
         complete = ((crops >= ENOUGH_CROPS) | ((crops > 0) & waited) | gone).all(axis=1)
-        # Nothing to compare with, now or later.
-        hopeless = (np.count_nonzero(earlier, axis=2) == 0).any(axis=1)
+        # Nothing to compare with, now or later; a track that has just begun never had.
+        known = np.count_nonzero(earlier, axis=2) > 0
+        hopeless = ~(known[:, 0] & (known[:, 1] | is_birth))
         seen, both = (crops > 0).any(axis=1), (crops > 0).all(axis=1)
         # Of most that just began to be seen again, nothing could be said whatever they look like.
         weighed = np.flatnonzero(((complete & seen) | both) & ~hopeless)
@@ -108,8 +112,13 @@ class SwapFinder:
         before, after = looks[:, :, 0], looks[:, :, 1]
         alike = np.stack([np.einsum("csd,csd->cs", after, which) for which in (before, before[:, ::-1])])
         as_own, as_other = self._scores.nats(alike, self._scores.TRACK)
-        gains = np.where(later.any(axis=2), as_other - as_own, 0.0)
-        return np.asarray(SWAP_ODDS + gains[:, 0] + gains[:, 1])
+        known, seen = (np.count_nonzero(which, axis=2) > 0 for which in (earlier, later))
+        gains = np.where(known[:, ::-1], as_other, 0.0) - np.where(known, as_own, 0.0)
+        gains[~seen] = 0.0
+        odds = SWAP_ODDS + gains[:, 0] + gains[:, 1]
+        # A second box on somebody looks like the first one, too: whose track it is must have changed.
+        least = gains.min(axis=1)
+        return np.asarray(np.where(known.all(axis=1) | (least > 0.0), odds, np.minimum(odds, least)))
 
     def _looks(self, rows: Rows, cameras: Rows, which: Bools) -> Floats:
         """(n, 2, k, D) what pairs of tracklets (n, 2) of cameras (n,) look like by these of their crops
