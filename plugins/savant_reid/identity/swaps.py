@@ -84,10 +84,10 @@ class SwapFinder:
         """Log-odds that the two of each were exchanged, or None while it is too early to say."""
         if not crossings:
             return []
-        columns = [(c.a.row, c.b.row, c.a.lost, c.b.lost, c.start_ns, c.last_ns, c.b.first_ns) for c in crossings]
+        columns = [(c.a.row, c.b.row, c.a.lost, c.b.lost, c.start_ns, c.last_ns, c.is_birth) for c in crossings]
         table = np.array(columns, np.int64)
         rows, gone, start_ns, last_ns = table[:, :2], table[:, 2:4] > 0, table[:, 4], table[:, 5]
-        is_birth = table[:, 6] > start_ns - APART_NS  # as Crossing.is_birth
+        is_birth = table[:, 6] > 0
         earlier = self._crops.between(rows, 0, (start_ns - APART_NS * is_birth)[:, None])
         later = self._crops.between(rows, last_ns[:, None], FAR_FUTURE_NS)
         crops = np.count_nonzero(later, axis=2)

@@ -63,7 +63,7 @@ def test_a_module_executed_twice_shares_one_resolver(scene, site_file):
     for step in range(2):
         scene.next([1], [2])
         (first, second)[step].process_buffer(None)
-    assert sum(resolver.counts.values()) == 4
+    assert sum(resolver.decisions.values()) == 4
     assert shared.resolver_for(site_file) is resolver
 
 
