@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import savant_reid.identity.crossings as crossings_module
+from savant_reid.identity.aliases import Aliases
 from savant_reid.identity.crossings import APART_NS, FORGET_NS, GAP_NS, WAIT_NS, Crossings, close_together
 from savant_reid.identity.live import LiveTracks
 from savant_reid.identity.overlaps import find_overlaps
@@ -62,6 +63,19 @@ def test_where_a_track_begins_the_other_may_have_gone_over_to_somebody_a_moment_
     [crossing] = watch.crossings
     assert crossing.is_birth
     assert crossing.exchanged_ns == S - APART_NS
+
+
+def test_whose_identity_was_only_merged_since_is_nobody_else():
+    watch, aliases = Watch(), Aliases()
+    watch.see(0, a=100)
+    watch.of("a").global_id = 7
+    watch.see(S, a=100, b=110)
+    [crossing] = watch.crossings
+    assert not crossing.is_answered(aliases)
+    watch.of("a").global_id = 3
+    assert crossing.is_answered(aliases)
+    aliases.merged(7, 3)
+    assert not crossing.is_answered(aliases)
 
 
 def test_it_is_over_when_they_have_been_apart_and_both_are_looked_at_once_more():

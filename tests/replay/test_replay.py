@@ -214,18 +214,31 @@ def test_nobody_came(replayed):
     assert "Nobody was identified" in (out / "report.html").read_text()
 
 
-def test_no_half_of_a_recording_is_left_where_the_disk_is_full(tmp_path, replayed, monkeypatch):
+@pytest.mark.parametrize("parts", [1, 2])
+def test_no_half_of_a_recording_is_left_where_the_disk_is_full(tmp_path, replayed, monkeypatch, parts):
+    found = table()
+    if parts == 2:
+        middle = len(found) // 2
+        (tmp_path / "parts").mkdir()
+        for number, part in enumerate((found[:middle], found[middle:]), 1):
+            write(tmp_path / "parts" / f"part-{number:05}.parquet", part)
+        found = tmp_path / "parts"
+    copied = []
+
     def other_file_system(*_):
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     def full(_, target):
         target.write_bytes(b"PAR1")
-        raise OSError(errno.ENOSPC, "No space left on device")
+        copied.append(target.name)
+        if len(copied) == parts:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.link", other_file_system)
     monkeypatch.setattr("shutil.copyfile", full)
     with pytest.raises(OutputError, match=r"sightings\.parquet: cannot be written: No space left on device"):
-        replayed(table())
+        replayed(found)
+    assert len(copied) == parts
     assert not (tmp_path / "out-0" / "sightings.parquet").exists()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from savant_reid.identity.aliases import Aliases
 from savant_reid.identity.live import LiveTracks, Seen
 from savant_reid.identity.overlaps import Overlaps
 from savant_reid.identity.tracklet import Tracklet
@@ -60,10 +61,9 @@ class Crossing:
         """The later track began with it; up to APART_NS before, the other may have gone over to somebody else."""
         return self.b.first_ns > self.start_ns - APART_NS
 
-    @property
-    def is_answered(self) -> bool:
+    def is_answered(self, aliases: Aliases) -> bool:
         """Whose track it was is somebody else by now: the identity is free for who goes on on the new one."""
-        return self.is_birth and self.said not in (0, self.a.global_id)
+        return self.is_birth and self.said != 0 and aliases.present(self.said) != self.a.global_id
 
     @property
     def exchanged_ns(self) -> int:

@@ -103,7 +103,7 @@ class Engine:
         self._base = base
         self.metric, self.scores, self.gallery, self.entry, self.acceptance = metric, scores, gallery, entry, acceptance
         self.intake, self.lessons, self.keeper, self.answers = intake, lessons, keeper, answers
-        self.swap_finder = SwapFinder(base.crossings, crops, metric, scores)
+        self.swap_finder = SwapFinder(base.crossings, crops, metric, scores, ledger.aliases)
         self.decider = Decider(finder, holders, topology, tuning, hands, acceptance)
         self.second_thoughts = SecondThoughts(
             gallery, metric, scores, transits, topology, presence, entry, hands, base.crossings

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from savant_reid.identity.aliases import Aliases
 from savant_reid.identity.breaks import AFTER, BEFORE, most_different
 from savant_reid.identity.crops import Crops
 from savant_reid.identity.crossings import APART_NS, ENOUGH_CROPS, SWAP_ODDS, WAIT_NS, Crossing, Crossings
@@ -55,8 +56,11 @@ class Cut:
 class SwapFinder:
     """Looks for mistakes of the tracker; changes nothing but its own memory of crossings."""
 
-    def __init__(self, crossings: Crossings, crops: Crops, metric: Metric, scores: ScoreModel) -> None:
+    def __init__(
+        self, crossings: Crossings, crops: Crops, metric: Metric, scores: ScoreModel, aliases: Aliases
+    ) -> None:
         self._crossings, self._crops, self._metric, self._scores = crossings, crops, metric, scores
+        self._aliases = aliases
 
     def swaps(self, now_ns: int) -> list[Swap]:
         """Crossings over whose looks say that the two were exchanged."""
@@ -68,7 +72,7 @@ class SwapFinder:
                 crossing.judged = ()  # crops are no longer where they were
             elif verdict is not None:
                 self._crossings.close(crossing)
-                if verdict > 0.0 and not crossing.is_answered:
+                if verdict > 0.0 and not crossing.is_answered(self._aliases):
                     found.append(Swap(crossing.a, crossing.b, crossing.exchanged_ns))
                     exchanged |= {crossing.a, crossing.b}
         return found

@@ -217,6 +217,11 @@ def _link(recording: Recording, out: Path) -> None:
         for path in recording.paths:
             _link_file(path, target / path.name)
     except OSError as error:
+        # Half a file could not be read, and some of the parts would pass for all of them.
+        if target.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            target.unlink(missing_ok=True)
         raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
 
 
@@ -225,8 +230,4 @@ def _link_file(source: Path, target: Path) -> None:
     try:
         os.link(original, target)
     except OSError:
-        try:
-            shutil.copyfile(original, target)
-        except OSError:
-            target.unlink(missing_ok=True)  # half a file could not be read
-            raise
+        shutil.copyfile(original, target)
