@@ -35,7 +35,7 @@ def site(tmp_path_factory):
     from simulated_site.write import write_site
 
     folder = tmp_path_factory.mktemp("site")
-    return write_site(folder, make_site(5, cameras=2, people=4, seconds=SECONDS), processes=1)
+    return write_site(folder, make_site(3, cameras=2, people=4, seconds=SECONDS), processes=1)
 
 
 def arguments(site, out: Path, *more: str) -> list[str]:
