@@ -77,7 +77,7 @@ def read_settings(run: Path) -> tuple[dict[str, Any], dict[str, Any], list[str]]
 
 def _check_run_folder(run: Path) -> None:
     """A page in any other folder might take the place of a report.html of the user's, and would pass for a run."""
-    expected = f"{run}: expected a run folder, as savant-reid run or demo writes it"
+    expected = f"{run}: expected a run folder, as savant-reid run, demo and replay write it"
     if not run.is_dir():
         raise OutputError(f"{expected}, found {'a file' if run.exists() else 'nothing of that name'}")
     if not any((run / name).exists() for name in SIGNS):
