@@ -164,7 +164,7 @@ def test_many_identities_are_folded_away(tmp_path):
 def test_a_folder_of_something_else_gets_no_page(tmp_path):
     mine = tmp_path / "report.html"
     mine.write_text("mine")
-    expected = r"expected a run folder, as savant-reid run or demo writes it, found none of frames\.jsonl"
+    expected = r"expected a run folder, as savant-reid run, demo and replay write it, found none of frames\.jsonl"
     with pytest.raises(OutputError, match=expected):
         write_report(tmp_path)
     assert mine.read_text() == "mine"

@@ -60,7 +60,7 @@ def open_run(folder: Path) -> Run:
     got, with a warning."""
     if not folder.is_dir():
         found = "a file" if folder.exists() else "nothing of that name"
-        raise DataError(f"{folder}: expected a run folder, as savant-reid run or demo writes it, found {found}")
+        raise DataError(f"{folder}: expected a run folder, as savant-reid run, demo and replay write it, found {found}")
     if not (folder / TRACKS).is_file():
         raise DataError(f"{folder}: expected a run folder with {TRACKS}, found none in it")
     if not (folder / METRICS).is_file():
