@@ -15,7 +15,7 @@ from savant_reid.gallery.history import History, read_history
 from savant_reid.gallery.looks import Looks
 from savant_reid.gallery.people import Person, people_of
 from savant_reid.gallery.stretches import Stretch, read_stretches
-from savant_reid.sinks.run_folder import IDENTITIES, METRICS, SIGHTINGS, SITE, TRACKS
+from savant_reid.sinks.run_folder import IDENTITIES, METRICS, SIGHTINGS, SITE, TRACKS, no_folder
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +58,8 @@ class Run:
 def open_run(folder: Path) -> Run:
     """Raises DataError where `folder` is no run folder or has no tracks; a run that was killed is read as far as it
     got, with a warning."""
-    if not folder.is_dir():
-        found = "a file" if folder.exists() else "nothing of that name"
-        raise DataError(f"{folder}: expected a run folder, as savant-reid run, demo and replay write it, found {found}")
+    if message := no_folder(folder):
+        raise DataError(message)
     if not (folder / TRACKS).is_file():
         raise DataError(f"{folder}: expected a run folder with {TRACKS}, found none in it")
     if not (folder / METRICS).is_file():

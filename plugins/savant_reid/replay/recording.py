@@ -77,9 +77,10 @@ def _find(path: Path) -> list[Path]:
         if not found and (inside.exists() or parts.exists()):
             return _find(inside if inside.exists() else parts)
         # Nothing but half a part, or nothing at all: a run that was killed before its first part was full.
-        begun = path.suffix in (".parquet", ".parts") or any(path.iterdir())
-        others = [one.name for one in path.iterdir() if not one.name.startswith(".part-")]
-        if not found and (others or not begun):
+        names = [one.name for one in path.iterdir()]
+        begun = names or path.suffix in (".parquet", ".parts")
+        only_begun = begun and all(name.startswith(".part-") for name in names)
+        if not found and not only_begun:
             raise DataError(f"{path}: expected {SIGHTINGS} or part-*.parquet in this folder, found neither")
         return found
     parts = path.with_name(path.name + ".parts")

@@ -12,7 +12,18 @@ import yaml
 from savant_reid.errors import DataError, OutputError
 from savant_reid.report.rows import Rows, no_rows, read_rows
 from savant_reid.sinks.lines import read_json_lines
-from savant_reid.sinks.run_folder import IDENTITIES, METRICS, MOSAIC, SIGNS, SITE, TRACKS, TRUTH, overlay_name
+from savant_reid.sinks.run_folder import (
+    IDENTITIES,
+    METRICS,
+    MOSAIC,
+    SIGNS,
+    SITE,
+    TRACKS,
+    TRUTH,
+    no_folder,
+    no_run,
+    overlay_name,
+)
 
 
 @dataclass(frozen=True)
@@ -77,11 +88,10 @@ def read_settings(run: Path) -> tuple[dict[str, Any], dict[str, Any], list[str]]
 
 def _check_run_folder(run: Path) -> None:
     """A page in any other folder might take the place of a report.html of the user's, and would pass for a run."""
-    expected = f"{run}: expected a run folder, as savant-reid run, demo and replay write it"
-    if not run.is_dir():
-        raise OutputError(f"{expected}, found {'a file' if run.exists() else 'nothing of that name'}")
+    if message := no_folder(run):
+        raise OutputError(message)
     if not any((run / name).exists() for name in SIGNS):
-        raise OutputError(f"{expected}, found none of {', '.join(SIGNS)} in it")
+        raise OutputError(no_run(run, f"none of {', '.join(SIGNS)} in it"))
 
 
 def mapping(value: Any) -> dict[str, Any]:

@@ -113,6 +113,18 @@ def check_inputs(out: Path, cameras: Iterable[str], inputs: Iterable[Path], copi
             )
 
 
+def no_folder(path: Path) -> str | None:
+    """What to say where a run folder is read and `path` is no folder at all; None where it is one."""
+    if path.is_dir():
+        return None
+    return no_run(path, "a file" if path.exists() else "nothing of that name")
+
+
+def no_run(path: Path, found: str) -> str:
+    """What to say where a run folder is read, and something else was found."""
+    return f"{path}: expected a run folder, as savant-reid run, demo and replay write it, found {found}"
+
+
 def written_files(out: Path) -> list[Path]:
     """What lies in `out` under the names that a run writes, temporary files of a killed run included."""
     found = [out / name for name in _names() if (out / name).exists() or (out / name).is_symlink()]
